@@ -1,0 +1,63 @@
+# `make lab` and `make test` are all that a newcomer needs; `make help` lists the rest.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# One version everywhere: of this one the build machines have a wheel without CUDA.
+TORCH := $(shell grep '^torch==' constraints.txt)
+
+# The first Python on this machine that is new enough; `make install PYTHON=...` names another.
+NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p $(NEW_ENOUGH) 2>/dev/null && echo $$p && break; done)
+
+.PHONY: help install lab test tour samples lint format constraints
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+lab: install  ## set up, then open the first notebook in JupyterLab
+	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+
+test: install  ## set up, then run the whole test suite (no network needed)
+	$(BIN)/python -m pytest
+
+install: $(VENV)/.installed  ## set up everything in .venv; instant when nothing has changed
+
+tour: install  ## run every notebook and write pages to read under build/tour
+	$(BIN)/python tests/tour.py
+
+samples: install  ## simulate data_samples/ anew
+	$(BIN)/python -m selfdana_lite.simulate data_samples --replace
+
+lint: install  ## check code and notebooks
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: install  ## format code and notebooks, take saved outputs out of notebooks
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+	$(BIN)/nbstripout $(wildcard notebooks/*.ipynb)
+
+torch-%: $(BIN)/python  ## before install: torch-cpu for no CUDA, torch-auto for the build that fits this GPU
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip install --python $(BIN)/python --torch-backend=$* --reinstall-package torch $(TORCH)
+
+# The stamp is younger than what it was made from, so a repeated call does nothing.
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/pip install --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	@count=$$($(BIN)/pip list --disable-pip-version-check 2>/dev/null | grep -c '^nvidia-'); [ "$$count" -eq 0 ] || \
+	echo "Note: torch brought $$count CUDA packages. Without them: rm -r $(VENV) && make torch-cpu install"
+	@touch $@
+
+$(BIN)/python:
+	@$(or $(PYTHON),false) $(NEW_ENOUGH) 2>/dev/null || { \
+	echo "Python 3.11 or newer is needed; found $$($(or $(PYTHON),python3) --version 2>&1)." \
+	"Install one, or name it: make install PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# A fresh environment, so that nothing installed by hand gets in. A "+cpu" is a machine's own build of torch.
+constraints:  ## renew constraints.txt (all but torch) within the ranges of pyproject.toml
+	rm -rf build/constraints && $(PYTHON) -m venv build/constraints
+	build/constraints/bin/pip install --quiet --editable '.[test]' $(TORCH)
+	{ sed -n '/^#/p' constraints.txt; build/constraints/bin/pip freeze --exclude-editable | sed 's/+.*//'; } > build/constraints.txt
+	mv build/constraints.txt constraints.txt

@@ -1,0 +1,45 @@
+"""What all tests share: no network, a Jupyter of their own, and where recordings are found."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+OFFLINE = Path(__file__).resolve().parent / "offline"
+
+sys.path.insert(0, str(OFFLINE))
+import no_network  # noqa: E402
+
+no_network.block()  # before the first test module is imported, not only while tests run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_surroundings(tmp_path_factory):
+    """Children (notebook kernels above all) are offline too, and see nothing of this user's Jupyter settings."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(OFFLINE), prepend=os.pathsep)
+        patch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
+        patch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path_factory.mktemp("jupyter")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def real_archive() -> Path:
+    """Real recordings, which are not part of the project: the file named by SELFDANA_ARCHIVE, or one beside the project."""
+    if named := os.environ.get("SELFDANA_ARCHIVE"):
+        assert Path(named).exists(), f"SELFDANA_ARCHIVE names {named}, which does not exist."
+        return Path(named)
+    usual = ROOT / "../shared/ecg/ptbxl_folds1to9_100hz.npz"
+    if not usual.exists():
+        pytest.skip("no real recordings here; set SELFDANA_ARCHIVE to an archive to test with them")
+    return usual
+
+
+@pytest.fixture(scope="session")
+def samples_path() -> Path:
+    """The simulated recordings that the project ships."""
+    path = ROOT / "data_samples"
+    assert path.is_dir(), "data_samples/ is missing; `make samples` simulates it anew."
+    return path

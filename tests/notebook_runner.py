@@ -1,0 +1,146 @@
+"""Run a notebook headless within a time budget, and find every error, also those that only a widget shows.
+
+papermill stops at an error in a cell. It passes over one raised in the body of an `interact` or in a callback under an
+`Output` widget: IPython prints that traceback into the widget, and it ends up in the notebook's metadata, if it is not
+cleared before. Hence two looks: at each message on its way from the kernel, and at what the finished notebook holds.
+"""
+
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import nbformat
+import papermill
+from nbclient.exceptions import CellTimeoutError
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import Engine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+# Seconds on two cores from the start of the kernel to the last cell, for lessons that need more than the usual.
+BUDGETS_S = {"00_start_here": 180}
+USUAL_BUDGET_S = 60
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """An executed notebook, how long it took, and one line for each error met."""
+
+    notebook: nbformat.NotebookNode
+    seconds: float
+    errors: tuple[str, ...]
+
+
+def budget_s(notebook: Path) -> float:
+    """The wall-clock seconds that this lesson may take."""
+    return BUDGETS_S.get(notebook.stem, USUAL_BUDGET_S)
+
+
+def run_lesson(notebook: Path, workspace: Path) -> Run:
+    """Run a lesson as it is, within its budget; one with a parameter RESULTS_PATH must leave a table of results there."""
+    if "RESULTS_PATH" not in papermill.inspect_notebook(str(notebook)):
+        return run_notebook(notebook, workspace, budget_s(notebook))
+    results = workspace / "results.csv"
+    run = run_notebook(notebook, workspace, budget_s(notebook), RESULTS_PATH=str(results))
+    lines = results.read_text().splitlines() if results.exists() else []
+    if len(lines) < 2:
+        return replace(run, errors=(*run.errors, f"left {len(lines)} lines at RESULTS_PATH, not a header and results"))
+    return run
+
+
+def run_notebook(notebook: Path, workspace: Path, budget_s: float, **parameters: object) -> Run:
+    """Execute a copy of the notebook, beside a copy of its neighbours, so that nothing it writes lands in the project.
+
+    Raises ValueError for a parameter that the notebook does not have: papermill would only log it.
+    """
+    known = papermill.inspect_notebook(str(notebook))
+    if unknown := sorted(set(parameters) - set(known)):
+        raise ValueError(f"{notebook.name} has no parameter {', '.join(unknown)}; it has {', '.join(known) or 'none'}.")
+    copy = _copy_of(notebook, workspace)
+    errors: list[str] = []
+    start = time.monotonic()
+    try:
+        # The copy is executed in place; papermill writes it after each cell, so that a failed run can be read.
+        papermill.execute_notebook(
+            str(copy), str(copy), parameters, engine_name="watchful", progress_bar=False, cwd=str(copy.parent),
+            errors=errors, timeout_func=lambda cell: max(0.1, start + budget_s - time.monotonic()),
+        )  # fmt: skip
+    except PapermillExecutionError:
+        pass  # the client noted it on its way
+    except CellTimeoutError:
+        errors.append(f"still running when its {budget_s:g} s were over")
+    seconds = time.monotonic() - start
+    if seconds > budget_s:
+        errors.append(f"took {seconds:.1f} s, more than its {budget_s:g} s")
+    executed = nbformat.read(copy, as_version=4)
+    # dict, not set: each error once, in the order in which they came
+    return Run(executed, seconds, tuple(dict.fromkeys([*errors, *errors_in(executed)])))
+
+
+def _copy_of(notebook: Path, workspace: Path) -> Path:
+    folder = workspace / notebook.parent.name
+    shutil.copytree(notebook.parent, folder, ignore=shutil.ignore_patterns(".*"))
+    data = notebook.parent.parent / "data_samples"
+    if data.exists():
+        (workspace / "data_samples").symlink_to(data.resolve())
+    return folder / notebook.name
+
+
+class _WatchfulClient(PapermillNotebookClient):
+    def __init__(self, manager: object, errors: list[str], **settings: object) -> None:
+        super().__init__(manager, **settings)
+        self.errors = errors
+
+    def process_message(self, msg: dict, cell: nbformat.NotebookNode, cell_index: int) -> nbformat.NotebookNode | None:
+        self.errors.extend(_errors_shown_by(msg["msg_type"], msg["content"]))
+        return super().process_message(msg, cell, cell_index)
+
+
+class _WatchfulEngine(Engine):
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: object, kernel_name: str, *, errors: list[str], timeout_func, **_unused):
+        return _WatchfulClient(nb_man, errors, kernel_name=kernel_name, timeout_func=timeout_func).execute()
+
+
+papermill_engines.register("watchful", _WatchfulEngine)
+
+
+def errors_in(notebook: nbformat.NotebookNode) -> Iterator[str]:
+    """One line for each error or warning in the outputs of the cells and of the widgets of an executed notebook."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            yield from _errors_shown_by(output["output_type"], output)
+    for widget in notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {}).values():
+        for output in widget["state"].get("outputs", []):
+            yield from _errors_shown_by(output["output_type"], output)
+
+
+def _errors_shown_by(kind: str, content: Mapping[str, object]) -> Iterator[str]:
+    if kind == "error":
+        yield f"{content['ename']}: {content['evalue']}"
+    elif kind == "stream" and content["name"] == "stderr":
+        # A thread or a forgotten task has its traceback printed; progress bars are printed there too, and are welcome.
+        text = "".join(content["text"])
+        yield from re.findall(r"^\S*Traceback \(most recent call last\):\n(?:[ ].*\n)*(\S.*)", text, re.MULTILINE)
+        yield from re.findall(r"\b\w+Warning: .+", text)
+
+
+def blemishes(notebook: Path) -> list[str]:
+    """What keeps a notebook from being committed: saved results, no parameters, too many bytes."""
+    nb = nbformat.read(notebook, as_version=4)
+    code = [cell for cell in nb.cells if cell.cell_type == "code"]
+    tagged = sum("parameters" in cell.metadata.get("tags", []) for cell in code)
+    size_kb = notebook.stat().st_size / 1000
+    found = {
+        "it has saved outputs": any(cell.outputs for cell in code),
+        "it has execution counts": any(cell.execution_count is not None for cell in code),
+        "it has saved widget state": "widgets" in nb.metadata,
+        f"{tagged} cells are tagged 'parameters', not one": tagged != 1,
+        f"it weighs {size_kb:.0f} kB, not under 100": size_kb >= 100,
+    }
+    return [blemish for blemish, there in found.items() if there]

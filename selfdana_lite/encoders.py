@@ -1,0 +1,253 @@
+"""Small ECG encoders that differ in one thing only: how the leads come together.
+
+        signals [B, k, T]                          k of the 12 leads
+           |
+    +------+---------------------------------+
+    | per-lead kinds                         | zero-pad kinds
+    |   one narrow stem for every lead       |   absent leads are zeros ("zero-pad"), or their
+    |   [B, C, k, T/16]                      |   kernel columns are left out ("zero-pad-sliced");
+    |   pooling over leads, late             |   the first convolution mixes the twelve
+    +------+---------------------------------+
+           |
+        frames [B, C, T/16]
+           |
+        trunk: residual blocks, or a transformer
+           |
+        mean and maximum over time -> embedding [B, D]
+
+"dap" pools neighbours in the order of LEADS (Self-DANA's pooling, as far as it is known); "lead-max"
+and "lead-attention" know each lead by name and are our choice, and so are all sizes. Pooling late,
+over a narrow per-lead stem, is what makes the cost follow the number of leads.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from selfdana_lite.adapter import DimensionAdaptivePooling, LeadAttentionPooling, LeadNames
+from selfdana_lite.leads import LEADS, lead_ids
+
+PER_LEAD_KINDS = ("dap", "lead-max", "lead-attention")
+KINDS = (*PER_LEAD_KINDS, "zero-pad", "zero-pad-sliced")
+BACKBONES = ("resnet", "conv-transformer")
+SAMPLES_PER_FRAME = 16  # every stem here turns 16 samples (0.16 s at 100 Hz) into one frame
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """All that is needed to build an encoder again; written beside its weights."""
+
+    kind: str = "lead-attention"  # one of KINDS: the drawing above
+    backbone: str = "resnet"  # one of BACKBONES: the trunk, and the stem that suits it
+    slots: int = 1  # what the leads are pooled into; "dap" is built with 4 unless told otherwise
+    op: str = "max"  # how "dap" merges neighbours
+    fill: str = "repeat"  # how "dap" fills slots when leads are few
+
+    def __post_init__(self):
+        if self.kind not in KINDS or self.backbone not in BACKBONES:
+            raise ValueError(
+                f"Unknown encoder kind {self.kind!r} or backbone {self.backbone!r}; "
+                f"choose a kind of {', '.join(KINDS)} and a backbone of {', '.join(BACKBONES)}."
+            )
+
+
+def build_encoder(kind: str = "lead-attention", **options: str | int) -> "Encoder":
+    """A fresh encoder, its weights drawn from torch's global generator. options: fields of EncoderConfig."""
+    if kind == "dap":
+        options = {"slots": 4} | options
+    return Encoder(EncoderConfig(kind, **options))
+
+
+class Encoder(nn.Module):
+    """signals [B, k, T] in mV and their leads -> embedding [B, embedding_size], for any 1..12 leads.
+
+    leads: names, or lead_ids int64 [k] or [B, k] (positions in LEADS). Their order in the signal
+    never matters to the result. Raises ValueError (LeadError for names) where leads and signals
+    disagree, a lead is unknown or repeated, a sample is not finite, or the recording is too short.
+    """
+
+    def __init__(self, config: EncoderConfig):
+        super().__init__()
+        self.config = config
+        per_lead = config.kind in PER_LEAD_KINDS
+        self.join_leads = PerLead(config) if per_lead else MixedLeads(config)
+        self.trunk = Transformer(self.join_leads.channels) if config.backbone == "conv-transformer" else residual_trunk()
+        self.embedding_size = 2 * self.trunk.channels
+
+    def forward(self, signals_mv: Tensor, leads: str | Iterable[str] | Tensor) -> Tensor:
+        ids = as_lead_ids(signals_mv, leads)
+        _check_samples(signals_mv)
+        maps = self.trunk(self.frames(signals_mv, ids))  # [B, C, frames]
+        return torch.cat([maps.mean(dim=2), maps.amax(dim=2)], dim=1)
+
+    def frames(self, signals_mv: Tensor, ids: Tensor) -> Tensor:
+        """The leads joined, before the trunk: [B, C, T / 16]."""
+        return self.join_leads(signals_mv, ids)
+
+
+def as_lead_ids(signals_mv: Tensor, leads: str | Iterable[str] | Tensor) -> Tensor:
+    """lead_ids int64 [B, k] for signals [B, k, T], from names or ids; ValueError where they disagree."""
+    if signals_mv.ndim != 3:
+        raise ValueError(f"Expected signals [batch, leads, samples] in mV; found shape {tuple(signals_mv.shape)}.")
+    ids = leads if isinstance(leads, Tensor) else torch.tensor(lead_ids(leads))
+    if ids.shape[-1] != signals_mv.shape[1] or (ids.ndim == 2 and len(ids) != len(signals_mv)) or ids.ndim not in (1, 2):
+        raise ValueError(
+            f"{ids.shape[-1]} leads are named (lead ids {tuple(ids.shape)}), but the signals {tuple(signals_mv.shape)} hold "
+            f"{signals_mv.shape[1]}; name exactly the leads that are there, in their order."
+        )
+    ids = ids.to(signals_mv.device, torch.int64).expand(len(signals_mv), -1)
+    in_order = ids.sort(dim=1).values
+    if in_order.numel() and (in_order.min() < 0 or in_order.max() >= len(LEADS) or (in_order.diff(dim=1) == 0).any()):
+        raise ValueError(f"Lead ids must be different numbers from 0 to 11 in every recording; found {ids[0].tolist()} first.")
+    return ids
+
+
+def _check_samples(signals_mv: Tensor) -> None:
+    if signals_mv.shape[2] < 2 * SAMPLES_PER_FRAME or signals_mv.shape[1] == 0:
+        raise ValueError(
+            f"Found {signals_mv.shape[1]} leads of {signals_mv.shape[2]} samples; an encoder needs at least one lead of "
+            f"{2 * SAMPLES_PER_FRAME} samples ({2 * SAMPLES_PER_FRAME / 100:g} s at 100 Hz)."
+        )
+    finite = torch.isfinite(signals_mv).all(dim=2)  # [B, k]
+    if not finite.all():
+        row, lead = (~finite).nonzero()[0].tolist()
+        raise ValueError(
+            f"Row {row}, lead at position {lead}, holds NaN or infinite samples ({int((~finite).any(dim=1).sum())} of "
+            f"{len(finite)} rows do); repair or leave out those recordings."
+        )
+
+
+class PerLead(nn.Module):
+    """The same narrow stem for every lead, then pooling over the leads: [B, k, T] -> [B, C, T / 16]."""
+
+    channels = 64
+
+    def __init__(self, config: EncoderConfig):
+        super().__init__()
+        self.stem = convolutions(1, (16, 32, self.channels), kernels=(15, 7, 5), strides=(4, 2, 2))
+        self.by_name = config.kind != "dap"
+        self.names = LeadNames(self.channels) if self.by_name else None
+        if config.kind == "lead-attention":
+            self.pooling = LeadAttentionPooling(self.channels, config.slots)
+        else:
+            self.pooling = DimensionAdaptivePooling(config.slots, config.op, config.fill)
+        self.merge = nn.Conv1d(self.channels * config.slots, self.channels, 1) if config.slots > 1 else nn.Identity()
+
+    def forward(self, signals_mv: Tensor, ids: Tensor) -> Tensor:
+        batch, leads, samples = signals_mv.shape
+        if not self.by_name:  # DAP merges neighbours: put the leads in the order of LEADS first
+            order = ids.argsort(dim=1)
+            signals_mv = signals_mv.gather(1, order[..., None].expand(-1, -1, samples))
+        maps = self.stem(signals_mv.reshape(batch * leads, 1, samples))  # [B * k, C, T / 16]
+        maps = maps.unflatten(0, (batch, leads)).transpose(1, 2)  # [B, C, k, T / 16]
+        if self.by_name:
+            maps = self.names(maps, ids)
+        pooled = self.pooling(maps, ids) if isinstance(self.pooling, LeadAttentionPooling) else self.pooling(maps)
+        return self.merge(pooled.flatten(1, 2))  # [B, C * slots, T / 16] -> [B, C, T / 16]
+
+
+class MixedLeads(nn.Module):
+    """The usual way: a first convolution that expects all twelve leads, [B, k, T] -> [B, C, T / 16].
+
+    The convolution has no bias, so a lead of zeros adds nothing: writing zeros for absent leads
+    and leaving their columns out of the kernel are the same function. The zeros only cost.
+    """
+
+    channels = 64
+
+    def __init__(self, config: EncoderConfig):
+        super().__init__()
+        self.sliced = config.kind == "zero-pad-sliced"
+        self.mix = nn.Conv1d(len(LEADS), self.channels, kernel_size=15, stride=2, padding=7, bias=False)
+        self.rest = nn.Sequential(
+            nn.BatchNorm1d(self.channels),
+            nn.ReLU(),
+            *(ResidualBlock(self.channels, self.channels, 7, stride=2) for _ in range(3)),
+        )
+
+    def forward(self, signals_mv: Tensor, ids: Tensor) -> Tensor:
+        return self.rest(self._sliced(signals_mv, ids) if self.sliced else self._zero_padded(signals_mv, ids))
+
+    def _zero_padded(self, signals_mv: Tensor, ids: Tensor) -> Tensor:
+        batch, _, samples = signals_mv.shape
+        twelve = signals_mv.new_zeros(batch, len(LEADS), samples)
+        return self.mix(twelve.scatter(1, ids[..., None].expand(-1, -1, samples), signals_mv))
+
+    def _sliced(self, signals_mv: Tensor, ids: Tensor) -> Tensor:
+        settings = {"stride": self.mix.stride, "padding": self.mix.padding}
+        if (ids == ids[0]).all():  # one lead set for the whole batch: one kernel [C, k, 15]
+            return F.conv1d(signals_mv, self.mix.weight[:, ids[0]], **settings)
+        kernels = self.mix.weight.transpose(0, 1)[ids]  # a kernel of its own for each recording: [B, k, C, 15]
+        grouped = F.conv1d(signals_mv.flatten(0, 1)[None], kernels.transpose(1, 2).flatten(0, 1), groups=len(ids), **settings)
+        return grouped.unflatten(1, (len(ids), self.channels)).squeeze(0)  # [1, B * C, T / 2] -> [B, C, T / 2]
+
+
+def convolutions(channels_in: int, channels: Iterable[int], kernels: Iterable[int], strides: Iterable[int]) -> nn.Sequential:
+    """A plain stack of strided convolutions, each with batch norm and ReLU."""
+    layers = []
+    for width, kernel, stride in zip(channels, kernels, strides, strict=True):
+        layers += [nn.Conv1d(channels_in, width, kernel, stride, kernel // 2, bias=False), nn.BatchNorm1d(width), nn.ReLU()]
+        channels_in = width
+    return nn.Sequential(*layers)
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions and a way around them (He et al. 2016, in one dimension): [B, C_in, T] -> [B, C_out, T / stride]."""
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int):
+        super().__init__()
+        self.body = nn.Sequential(
+            *convolutions(channels_in, [channels_out], [kernel], [stride]),
+            nn.Conv1d(channels_out, channels_out, kernel, padding=kernel // 2, bias=False),
+            nn.BatchNorm1d(channels_out),
+        )
+        same = channels_in == channels_out and stride == 1
+        self.around = (
+            nn.Identity()
+            if same
+            else nn.Sequential(
+                nn.AvgPool1d(stride, ceil_mode=True),
+                nn.Conv1d(channels_in, channels_out, 1, bias=False),
+                nn.BatchNorm1d(channels_out),
+            )
+        )
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return F.relu(self.body(maps) + self.around(maps))
+
+
+def residual_trunk() -> nn.Sequential:
+    """Two residual blocks: frames [B, 64, T / 16] -> [B, 128, T / 32]."""
+    trunk = nn.Sequential(ResidualBlock(64, 128, kernel=5, stride=2), ResidualBlock(128, 128, kernel=5, stride=1))
+    trunk.channels = 128
+    return trunk
+
+
+class Transformer(nn.Module):
+    """wav2vec 2.0's trunk, small (Baevski et al. 2020): frames [B, C, F] -> context [B, channels, F].
+
+    Positions come from a depthwise convolution, so recordings of any length fit. Where masked
+    [B, F] is true, a learned vector takes the frame's place (only in masked pre-training).
+    """
+
+    channels = 128
+
+    def __init__(self, channels_in: int, layers: int = 3, heads: int = 4):
+        super().__init__()
+        self.project = nn.Linear(channels_in, self.channels)
+        self.mask_vector = nn.Parameter(torch.randn(self.channels) * 0.1)
+        self.position = nn.Conv1d(self.channels, self.channels, kernel_size=15, padding=7, groups=self.channels)
+        layer = nn.TransformerEncoderLayer(
+            self.channels, heads, 2 * self.channels, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.layers = nn.TransformerEncoder(layer, layers, norm=nn.LayerNorm(self.channels), enable_nested_tensor=False)
+
+    def forward(self, frames: Tensor, masked: Tensor | None = None) -> Tensor:
+        tokens = self.project(frames.transpose(1, 2))  # [B, F, channels]
+        if masked is not None:
+            tokens = torch.where(masked[..., None], self.mask_vector.to(tokens.dtype), tokens)
+        tokens = tokens + F.gelu(self.position(tokens.transpose(1, 2))).transpose(1, 2)
+        return self.layers(tokens).transpose(1, 2)  # [B, channels, F]

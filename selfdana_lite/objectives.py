@@ -1,0 +1,83 @@
+"""What "the same" means without labels: losses over two views of each recording.
+
+A loss takes two batches of projected embeddings, [B, D] each, row i of both from recording i, and
+returns a scalar. Which two views these are is told by a function of the batch: `two_crops` (two
+windows anywhere, SimCLR's way) or `two_halves` (CMSC of CLOCS, Kiyasseh et al. 2021: the first and
+the second half of a recording are the same heart a moment later).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from selfdana_lite.augment import random_crop
+
+
+def _check_views(z1: Tensor, z2: Tensor) -> None:
+    if z1.shape != z2.shape or z1.ndim != 2 or len(z1) < 2:
+        raise ValueError(
+            f"Expected two views [batch, features] of the same 2 or more recordings; found {tuple(z1.shape)} and {tuple(z2.shape)}."
+        )
+
+
+class NTXent(nn.Module):
+    """Normalised temperature-scaled cross-entropy (SimCLR, Chen et al. 2020).
+
+    Each of the 2B embeddings must find its partner among the 2B - 1 others, by cosine similarity
+    over temperature. All embeddings alike: the loss is log(2B - 1).
+    """
+
+    def __init__(self, temperature: float = 0.1):
+        super().__init__()
+        if not temperature > 0:
+            raise ValueError(f"temperature is {temperature}; it must be above 0 (0.1 is usual).")
+        self.temperature = temperature
+
+    def forward(self, z1: Tensor, z2: Tensor) -> Tensor:
+        _check_views(z1, z2)
+        batch = len(z1)
+        z = F.normalize(torch.cat([z1, z2]).float(), dim=1)  # [2B, D]
+        similarity = z @ z.T / self.temperature  # [2B, 2B]
+        itself = torch.eye(2 * batch, dtype=torch.bool, device=z.device)
+        partner = torch.arange(2 * batch, device=z.device).roll(batch)  # i <-> i + B
+        return F.cross_entropy(similarity.masked_fill(itself, -torch.inf), partner)
+
+
+class VICReg(nn.Module):
+    """Variance-invariance-covariance regularisation (Bardes et al. 2022): no negatives, no temperature.
+
+    Views agree (invariance); every feature keeps a standard deviation of at least 1 over the batch
+    (variance), so that agreeing on a constant does not pay; features do not repeat one another
+    (covariance). The weights are the paper's.
+    """
+
+    def __init__(self, invariance: float = 25.0, variance: float = 25.0, covariance: float = 1.0):
+        super().__init__()
+        self.invariance, self.variance, self.covariance = invariance, variance, covariance
+
+    def forward(self, z1: Tensor, z2: Tensor) -> Tensor:
+        _check_views(z1, z2)
+        z1, z2 = z1.float(), z2.float()
+        terms = self.invariance * F.mse_loss(z1, z2)
+        for z in (z1, z2):
+            too_narrow = F.relu(1 - (z.var(dim=0) + 1e-4).sqrt()).mean()
+            covariance = z.T.cov()  # [D, D]
+            repeated = (covariance.pow(2).sum() - covariance.diagonal().pow(2).sum()) / z.shape[1]
+            terms = terms + self.variance * too_narrow / 2 + self.covariance * repeated
+        return terms
+
+
+def two_halves(signals_mv: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    """CMSC: the first and the second half of each recording, [B, L, T] -> two of [B, L, T // 2]."""
+    half = signals_mv.shape[2] // 2
+    return signals_mv[..., :half], signals_mv[..., half : 2 * half]
+
+
+def two_crops(signals_mv: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    """SimCLR: two windows of half the length at random places, which may overlap, [B, L, T] -> two of [B, L, T // 2]."""
+    half = signals_mv.shape[2] // 2
+    return random_crop(signals_mv, half, generator), random_crop(signals_mv, half, generator)
+
+
+OBJECTIVES = {"nt-xent": NTXent, "vicreg": VICReg}
+VIEWS = {"halves": two_halves, "crops": two_crops}

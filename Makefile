@@ -36,7 +36,7 @@ lint: install  ## check code and notebooks
 format: install  ## format code and notebooks, take saved outputs out of notebooks
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
-	$(BIN)/nbstripout $(wildcard notebooks/*.ipynb)
+	$(BIN)/nbstripout --keep-id $(wildcard notebooks/*.ipynb)
 
 torch-%: $(BIN)/python  ## before install: torch-cpu for no CUDA, torch-auto for the build that fits this GPU
 	$(BIN)/pip install --quiet uv

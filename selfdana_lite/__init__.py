@@ -1,7 +1,46 @@
 """selfdana_lite: learn, and try out, how an ECG encoder copes with fewer leads. Not for diagnosis."""
 
-from selfdana_lite.adapter import DimensionAdaptivePooling, make_channel_adaptive
+from selfdana_lite.adapter import DimensionAdaptivePooling, LeadAttentionPooling, LeadNames, make_channel_adaptive
 from selfdana_lite.augment import RandomLeadMasking, RandomLeadSelection
-from selfdana_lite.dataset import SAMPLES, DatasetError, EcgDataset, write_dataset
-from selfdana_lite.encoders import build_encoder
+from selfdana_lite.checkpoint import CheckpointError, load_encoder, save_encoder
+from selfdana_lite.dataset import SAMPLES, DatasetError, EcgDataset, FlatLeadWarning, write_dataset
+from selfdana_lite.downstream import Classifier, FineTuneConfig, embed, evaluate, fine_tune, linear_probe
+from selfdana_lite.encoders import EncoderConfig, build_encoder
 from selfdana_lite.leads import LEAD_SETS, LEADS, LeadError, parse_leads
+from selfdana_lite.loop import TrainConfig, TrainingError
+from selfdana_lite.scores import Scores
+from selfdana_lite.train import PretrainConfig, pretrain
+
+__all__ = [
+    "LEADS",
+    "LEAD_SETS",
+    "SAMPLES",
+    "CheckpointError",
+    "Classifier",
+    "DatasetError",
+    "DimensionAdaptivePooling",
+    "EcgDataset",
+    "EncoderConfig",
+    "FineTuneConfig",
+    "FlatLeadWarning",
+    "LeadAttentionPooling",
+    "LeadError",
+    "LeadNames",
+    "PretrainConfig",
+    "RandomLeadMasking",
+    "RandomLeadSelection",
+    "Scores",
+    "TrainConfig",
+    "TrainingError",
+    "build_encoder",
+    "embed",
+    "evaluate",
+    "fine_tune",
+    "linear_probe",
+    "load_encoder",
+    "make_channel_adaptive",
+    "parse_leads",
+    "pretrain",
+    "save_encoder",
+    "write_dataset",
+]

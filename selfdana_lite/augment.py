@@ -30,7 +30,8 @@ def _normal(*shape: int, like: Tensor, generator: torch.Generator | None) -> Ten
 def _check_batch(signals_mv: Tensor) -> None:
     if signals_mv.ndim != 3 or not signals_mv.is_floating_point():
         raise ValueError(
-            f"Expected floating-point signals [batch, leads, samples] in mV; found {signals_mv.dtype} {tuple(signals_mv.shape)}."
+            f"Expected floating-point signals [batch, leads, samples] in mV; found {signals_mv.dtype} "
+            f"{tuple(signals_mv.shape)}."
         )
 
 

@@ -5,6 +5,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,8 @@ class EcgDataset:
     def __repr__(self) -> str:
         return (
             f"EcgDataset({len(self)} recordings of {len(np.unique(self.patient_ids))} patients, {len(self.leads)} leads, "
-            f"{self.n_samples / self.sampling_rate_hz:g} s at {self.sampling_rate_hz:g} Hz, labels {', '.join(self.label_names)})"
+            f"{self.n_samples / self.sampling_rate_hz:g} s at {self.sampling_rate_hz:g} Hz, "
+            f"labels {', '.join(self.label_names)})"
         )
 
     @property
@@ -97,17 +99,17 @@ class EcgDataset:
         """The rows of the table that belong to this view, numbered from 0."""
         return self._table.iloc[self._rows].reset_index(drop=True)
 
-    @property
+    @cached_property
     def labels(self) -> np.ndarray:
         """uint8 [records, classes], several classes may be 1."""
         return self._table[list(self.label_names)].to_numpy(np.uint8)[self._rows]
 
-    @property
+    @cached_property
     def folds(self) -> np.ndarray:
         """int64 [records]."""
         return self._table["fold"].to_numpy(np.int64)[self._rows]
 
-    @property
+    @cached_property
     def patient_ids(self) -> np.ndarray:
         """[records]; split by these, never by recording."""
         return self._table["patient_id"].to_numpy()[self._rows]
@@ -122,7 +124,9 @@ class EcgDataset:
             folds = list(folds)
             kept = kept[np.isin(self.folds[kept], folds)]
         if len(kept) == 0:
-            raise DatasetError(f"No recording in folds {folds} and rows {rows}; this dataset has folds {np.unique(self.folds)}.")
+            raise DatasetError(
+                f"No recording in folds {folds} and rows {rows}; this dataset has folds {np.unique(self.folds)}."
+            )
         view = (self._stored, self._table, self.leads, self.sampling_rate_hz, self.label_names, self.source)
         return EcgDataset(*view, rows=self._rows[kept])
 
@@ -146,7 +150,7 @@ class EcgDataset:
         rows = np.atleast_1d(np.asarray(rows))
         if rows.dtype == bool and rows.shape == (len(self),):
             return np.flatnonzero(rows)
-        if rows.dtype.kind not in "iu" or rows.ndim != 1 or (rows.size and not (0 <= rows.min() and rows.max() < len(self))):
+        if rows.dtype.kind not in "iu" or rows.ndim != 1 or (rows.size and (rows.min() < 0 or rows.max() >= len(self))):
             raise DatasetError(
                 f"Rows must be whole numbers from 0 to {len(self) - 1}, or a mask of {len(self)} booleans; "
                 f"found {rows.dtype} {rows.shape}" + (f" from {rows.min()} to {rows.max()}." if rows.size else ".")

@@ -11,12 +11,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from selfdana_lite.augment import random_crop
+from selfdana_lite.encoders import Encoder
 
 
 def _check_views(z1: Tensor, z2: Tensor) -> None:
     if z1.shape != z2.shape or z1.ndim != 2 or len(z1) < 2:
         raise ValueError(
-            f"Expected two views [batch, features] of the same 2 or more recordings; found {tuple(z1.shape)} and {tuple(z2.shape)}."
+            f"Expected two views [batch, features] of the same 2 or more recordings; found {tuple(z1.shape)} and "
+            f"{tuple(z2.shape)}."
         )
 
 
@@ -79,5 +81,61 @@ def two_crops(signals_mv: Tensor, generator: torch.Generator | None = None) -> t
     return random_crop(signals_mv, half, generator), random_crop(signals_mv, half, generator)
 
 
-OBJECTIVES = {"nt-xent": NTXent, "vicreg": VICReg}
 VIEWS = {"halves": two_halves, "crops": two_crops}
+
+
+class Contrast(nn.Module):
+    """An encoder with a projection head (dropped after pre-training) and a loss between two views.
+
+    Views are pairs (signals [B, k, T], lead_ids [B, k]); they need not have the same leads.
+    """
+
+    def __init__(self, encoder: Encoder, loss: nn.Module, projection_size: int = 128):
+        super().__init__()
+        self.encoder, self.loss = encoder, loss
+        self.project = nn.Sequential(
+            nn.Linear(encoder.embedding_size, 256), nn.BatchNorm1d(256), nn.ReLU(), nn.Linear(256, projection_size)
+        )
+
+    def forward(self, *views: tuple[Tensor, Tensor]) -> Tensor:
+        z1, z2 = (self.project(self.encoder(signals_mv, ids)) for signals_mv, ids in views)
+        return self.loss(z1, z2)
+
+
+class MaskedFrames(nn.Module):
+    """wav2vec 2.0's game (Baevski et al. 2020): hide spans of frames, and pick each one out from the recording's other frames.
+
+    Only for encoders with the transformer trunk, which can look around a gap. Simpler than the
+    original: the frames themselves are the targets (no quantiser), the distractors are all frames
+    of the same view. A view is (signals [B, k, T], lead_ids [B, k], hidden [B, frames]).
+    """
+
+    def __init__(self, encoder: Encoder, temperature: float = 0.1):
+        super().__init__()
+        if encoder.config.backbone != "conv-transformer":
+            raise ValueError(
+                f"The masked objective needs the backbone 'conv-transformer'; this encoder has {encoder.config.backbone!r}."
+            )
+        self.encoder, self.temperature = encoder, temperature
+        self.predict = nn.Linear(encoder.trunk.channels, 64)
+        self.target = nn.Linear(encoder.join_leads.channels, 64)
+
+    def forward(self, *views: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        losses = []
+        for signals_mv, ids, hidden in views:
+            frames = self.encoder.frames(signals_mv, ids)  # [B, C, F]
+            guess = F.normalize(self.predict(self.encoder.trunk(frames, hidden).transpose(1, 2)).float(), dim=2)  # [B, F, 64]
+            truth = F.normalize(self.target(frames.transpose(1, 2)).float(), dim=2)  # [B, F, 64]
+            scores = guess @ truth.transpose(1, 2) / self.temperature  # [B, F, F]: frame i's guess against frame j's truth
+            itself = torch.arange(frames.shape[2], device=frames.device).expand(hidden.shape)
+            losses.append(F.cross_entropy(scores[hidden], itself[hidden]))
+        return torch.stack(losses).mean()
+
+
+def hide_spans(batch: int, frames: int, generator: torch.Generator | None = None, span: int = 5, share: float = 0.5) -> Tensor:
+    """Frames to hide, bool [batch, frames]: spans that hide the given share on average, never all and never none."""
+    starts = 1 - (1 - share) ** (1 / span)  # then a frame escapes every span with probability 1 - share
+    begins = torch.rand(batch, frames, generator=generator) < starts
+    hidden = F.max_pool1d(F.pad(begins.float(), (span - 1, 0)), span, stride=1) > 0  # [batch, frames]
+    hidden[:, 0], hidden[:, frames // 2] = False, True
+    return hidden

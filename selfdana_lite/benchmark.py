@@ -1,0 +1,145 @@
+"""The main job, measured: what every encoder still knows at six lead sets, beside its controls.
+
+    python -m selfdana_lite.benchmark ARCHIVE RESULTS.csv --seeds 3 --readme README.md
+
+For each model and seed: the untrained encoder, the pre-trained one, and one trained with labels
+from scratch; a linear head for each lead set, and one head for any leads. Folds 1 to 8 train, fold
+9 is scored. One run is one row group of RESULTS.csv, so an interrupted benchmark goes on where it
+stopped. With --readme the tables between the results markers are written anew.
+"""
+
+import argparse
+import datetime
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from selfdana_lite.augment import RandomLeadMasking, RandomLeadSelection
+from selfdana_lite.dataset import EcgDataset
+from selfdana_lite.downstream import ANY, FineTuneConfig, evaluate, fine_tune, linear_probe
+from selfdana_lite.encoders import build_encoder
+from selfdana_lite.leads import LEAD_SETS
+from selfdana_lite.train import PretrainConfig, pretrain
+
+# Name, encoder kind, what pre-training does to the leads.
+MODELS = {
+    "lead-attention, RLS": ("lead-attention", RandomLeadSelection()),
+    "dap, RLS": ("dap", RandomLeadSelection()),
+    "zero-pad, RLM": ("zero-pad", RandomLeadMasking()),
+    "zero-pad, RLS as zeros": ("zero-pad", RandomLeadSelection()),
+}
+STAGES = ("untrained", "self-supervised", "supervised")
+BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+
+
+def run(model: str, stage: str, seed: int, train: EcgDataset, test: EcgDataset, epochs: int) -> pd.DataFrame:
+    """One model, stage and seed: a row for each head and lead set."""
+    kind, augmentation = MODELS[model]
+    torch.manual_seed(seed)
+    encoder = build_encoder(kind)
+    start = time.perf_counter()
+    if stage == "supervised":
+        config = FineTuneConfig(epochs=25, learning_rate=2e-3, seed=seed)
+        any_leads = fine_tune(encoder, train, ANY, config=config)
+    elif stage == "self-supervised":
+        pretrain(encoder, train, PretrainConfig(epochs=epochs, lead_augmentation=augmentation, seed=seed))
+    training_s = time.perf_counter() - start
+
+    if stage != "supervised":
+        any_leads = linear_probe(encoder, train, ANY, seed=seed)
+    classifiers = [("one for any leads", name, any_leads) for name in LEAD_SETS]
+    if stage != "supervised":
+        classifiers += [
+            ("one a set", name, linear_probe(encoder, train, leads, seed=seed)) for name, leads in LEAD_SETS.items()
+        ]
+    facts = {
+        "model": model,
+        "stage": stage,
+        "seed": seed,
+        "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
+        "training_s": training_s,
+    }
+    rows = []
+    for head, lead_set, clf in classifiers:
+        scores = evaluate(clf, test, LEAD_SETS[lead_set])
+        low, high = scores.interval
+        rows.append(facts | {"head": head, "lead_set": lead_set, "macro_auroc": scores.macro_auroc, "low": low, "high": high})
+    return pd.DataFrame(rows)
+
+
+def missing_runs(results: pd.DataFrame, seeds: int) -> list[tuple[str, str, int]]:
+    """The (model, stage, seed) that are not in the results yet. RLM and RLS share an untrained and a supervised zero-pad."""
+    done = set(zip(results["model"], results["stage"], results["seed"], strict=True)) if len(results) else set()
+    wanted = [(model, stage, seed) for seed in range(seeds) for stage in STAGES for model in MODELS]
+    return [one for one in wanted if one not in done and not (one[0] == "zero-pad, RLM" and one[1] != "self-supervised")]
+
+
+def tables(results: pd.DataFrame) -> str:
+    """Markdown: macro AUROC, mean and standard deviation over seeds, a column a lead set, best pre-trained rows first."""
+    spread = results.groupby(["model", "stage", "head", "lead_set"])["macro_auroc"].agg(["mean", "std"])
+    spread["text"] = [f"{mean:.3f} ± {std:.3f}" for mean, std in zip(spread["mean"], spread["std"], strict=True)]
+    wide = spread["text"].unstack("lead_set")[list(LEAD_SETS)]
+    parts = []
+    for stage in STAGES[::-1]:
+        for head in sorted(results.loc[results["stage"] == stage, "head"].unique()):
+            one = wide.xs((stage, head), level=("stage", "head"))
+            title = f"**{stage.capitalize()}**, {'' if stage == 'supervised' else 'linear '}head: {head}"
+            parts.append("\n".join([title, "", _markdown(one.reindex([name for name in MODELS if name in one.index]))]))
+    sizes = results.groupby("model")["parameters"].first()
+    seconds = results[results["stage"] == "self-supervised"].groupby("model")["training_s"].median()
+    parts.append(
+        "Parameters and median seconds of pre-training: "
+        + "; ".join(f"{m}: {sizes[m]:,}, {seconds[m]:.0f} s" for m in seconds.index)
+        + "."
+    )
+    return "\n\n".join(parts)
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    head = ["model", *table.columns]
+    lines = [head, ["---"] * len(head), *([name, *row] for name, row in zip(table.index, table.to_numpy(), strict=True))]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def write_readme(path: Path, text: str) -> None:
+    """Put the text between the results markers, leaving the rest as it is."""
+    before, begin, rest = path.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{path} lacks the markers {BEGIN} and {END}; put them where the results belong.")
+    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line above."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("archive", type=Path)
+    parser.add_argument("results", type=Path, help="CSV to write, or to go on with")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=60, help="of pre-training")
+    parser.add_argument("--readme", type=Path, help="where to write the tables")
+    options = parser.parse_args(arguments)
+
+    dataset = EcgDataset.open(options.archive)
+    train, test = dataset.where(folds=range(1, 9)), dataset.where(folds=[9])
+    results = pd.read_csv(options.results) if options.results.exists() else pd.DataFrame()
+    for model, stage, seed in missing_runs(results, options.seeds):
+        print(f"{model}, {stage}, seed {seed}", flush=True)
+        results = pd.concat([results, run(model, stage, seed, train, test, options.epochs)], ignore_index=True)
+        results.to_csv(options.results, index=False)
+    command = "python -m selfdana_lite.benchmark " + shlex.join(sys.argv[1:] if arguments is None else arguments)
+    text = (
+        f"Macro AUROC on fold 9 ({len(test)} recordings), {options.seeds} seeds, mean ± standard deviation; trained on folds "
+        f"1 to 8 ({len(train)} recordings). Made on {datetime.date.today()} by `{command}`.\n\n{tables(results)}"
+    )
+    print(text)
+    if options.readme:
+        write_readme(options.readme, text)
+
+
+if __name__ == "__main__":
+    main()

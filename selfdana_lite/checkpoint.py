@@ -1,0 +1,101 @@
+"""Weights on disk: safetensors and JSON, nothing that can run code, written whole or not at all."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from selfdana_lite.encoders import Encoder, EncoderConfig
+
+SHIPPED_ENCODER = Path(__file__).parent / "weights"
+
+
+class CheckpointError(ValueError):
+    """A checkpoint is missing, damaged, or of another network; the message says which and what to do."""
+
+
+def save_encoder(encoder: Encoder, folder: str | os.PathLike) -> None:
+    """Write model.safetensors and config.json into a new folder; FileExistsError rather than overwrite."""
+    folder = Path(folder)
+    if folder.exists():
+        raise FileExistsError(f"{folder} exists already; choose another place, or move it away first.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    try:
+        unfinished.chmod(0o755)  # mkdtemp's folder is for the owner only
+        save_file(
+            {name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}, unfinished / "model.safetensors"
+        )
+        (unfinished / "config.json").write_text(json.dumps(asdict(encoder.config), indent=2) + "\n")
+        unfinished.rename(folder)
+    except BaseException:
+        shutil.rmtree(unfinished)
+        raise
+
+
+def load_encoder(folder: str | os.PathLike = SHIPPED_ENCODER) -> Encoder:
+    """The encoder saved in a folder, ready to use (in eval mode, on the CPU); without one, the encoder that the kit ships.
+
+    Raises CheckpointError where a file is missing, truncated, not safetensors, or of another network.
+    """
+    folder = Path(folder)
+    for name in ("config.json", "model.safetensors"):
+        if not (folder / name).is_file():
+            raise CheckpointError(f"{folder} lacks {name}; an encoder's folder holds config.json and model.safetensors.")
+    try:
+        encoder = Encoder(EncoderConfig(**json.loads((folder / "config.json").read_text())))
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{folder / 'config.json'} does not describe an encoder of this kit ({error}).") from error
+    tensors, _ = read_tensors(folder / "model.safetensors")
+    load_tensors(encoder, tensors, folder)
+    return encoder.eval()
+
+
+def load_tensors(module, tensors: Mapping[str, Tensor], source: str | os.PathLike) -> None:
+    """Fill a module; CheckpointError where a name or a shape is not the module's."""
+    own = module.state_dict()
+    differing = sorted(
+        name
+        for name in own.keys() | tensors.keys()
+        if name not in own or name not in tensors or own[name].shape != tensors[name].shape
+    )
+    if differing:
+        raise CheckpointError(
+            f"{source} holds the weights of another network: {len(differing)} of {len(own)} tensors differ in name or shape "
+            f"(first: {differing[0]}); load them into the encoder that they were saved from."
+        )
+    module.load_state_dict(dict(tensors))
+
+
+def read_tensors(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors and the text metadata of one safetensors file; CheckpointError where it is damaged or a pickle."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.offset_keys()}, file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        with open(path, "rb") as file:
+            pickled = file.read(2) in (b"PK", b"\x80\x02", b"\x80\x04")  # what torch.save and pickle begin with
+        what = "is a pickle, which could run code and is never loaded" if pickled else "is damaged or truncated"
+        raise CheckpointError(
+            f"{path} {what} ({error}); expected safetensors as written by save_encoder or pretrain."
+        ) from error
+
+
+def write_tensors(path: str | os.PathLike, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Replace one safetensors file: under another name first, so that a full disk or a kill leaves the old one whole."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, unfinished, metadata=dict(metadata))
+        os.replace(unfinished, path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise

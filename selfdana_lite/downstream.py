@@ -1,0 +1,219 @@
+"""What an encoder knows, asked with labels: a linear probe on frozen embeddings, or fine-tuning."""
+
+import copy
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.model_selection import GroupShuffleSplit
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from selfdana_lite.augment import RandomLeadSelection
+from selfdana_lite.dataset import EcgDataset
+from selfdana_lite.encoders import Encoder
+from selfdana_lite.leads import LEADS, lead_ids, parse_leads
+from selfdana_lite.loop import TrainConfig, fit
+from selfdana_lite.scores import Scores, refuse_constant_labels, score
+
+ANY = "any"  # leads="any": random lead subsets in training, so that one head serves every lead set
+STRATEGIES = {
+    "full": "every weight",
+    "partial": "the trunk, not the stem through which the leads come in",
+    "bitfit": "the biases (Ben Zaken et al. 2022)",
+    "layernorm": "scale and shift of the normalisation layers",
+    "linear": "nothing but the head",
+}  # what each one trains besides the head
+L2_PENALTIES = (0.1, 0.03, 0.01, 0.003)  # tried for every probe, whatever the encoder
+
+
+class Classifier(nn.Module):
+    """An encoder and a linear head: signals [B, k, T] and leads -> one logit a class, [B, classes]."""
+
+    def __init__(self, encoder: Encoder, label_names: Iterable[str], leads: tuple[str, ...] | str, frozen: bool = True):
+        super().__init__()
+        self.encoder, self.label_names, self.leads, self.frozen = encoder, tuple(label_names), leads, frozen
+        self.head = nn.Linear(encoder.embedding_size, len(self.label_names))
+        self.history = pd.DataFrame()
+
+    def forward(self, signals_mv: Tensor, leads: str | Iterable[str] | Tensor) -> Tensor:
+        return self.head(self.encoder(signals_mv, leads))
+
+    def train(self, mode: bool = True) -> "Classifier":
+        """A frozen encoder stays in eval mode, so that its batch statistics remain those of pre-training."""
+        super().train(mode)
+        self.encoder.train(mode and not self.frozen)
+        return self
+
+    def predict_proba(self, dataset: EcgDataset, leads: str | Iterable[str]) -> np.ndarray:
+        """Probability of each class, float32 [records, classes], from the given leads alone."""
+        with torch.no_grad():
+            logits = self.eval().head(torch.from_numpy(embed(self.encoder, dataset, leads)).to(self.head.weight.device))
+        return torch.sigmoid(logits).cpu().numpy()
+
+
+@torch.no_grad()
+def embed(encoder: Encoder, dataset: EcgDataset, leads: str | Iterable[str], batch_size: int = 256) -> np.ndarray:
+    """Embeddings float32 [records, embedding_size], from the given leads alone; the encoder is put in eval mode."""
+    names, device = parse_leads(leads), next(encoder.parameters()).device
+    encoder.eval()
+    starts = range(0, len(dataset), batch_size)
+    batches = (np.arange(start, min(start + batch_size, len(dataset))) for start in starts)
+    return torch.cat([encoder(dataset.batch(rows, names).to(device), names) for rows in batches]).cpu().numpy()
+
+
+def evaluate(clf: Classifier, dataset: EcgDataset, leads: str | Iterable[str], bootstrap: int = 1000) -> Scores:
+    """Scores of the classifier on a dataset with only the given leads; intervals over patients."""
+    if clf.label_names != dataset.label_names:
+        raise ValueError(f"The classifier knows {clf.label_names}; the dataset's labels are {dataset.label_names}.")
+    return score(dataset.labels, clf.predict_proba(dataset, leads), dataset.label_names, dataset.patient_ids, bootstrap)
+
+
+def linear_probe(
+    encoder: Encoder, dataset: EcgDataset, leads: str | Iterable[str] = ANY, seed: int = 0, draws: int = 6
+) -> Classifier:
+    """A logistic regression a class on frozen embeddings; the encoder is shared, not changed.
+
+    leads: one lead set, or "any": then every recording is embedded `draws` times with random lead
+    subsets, and one head learns from all of them. How strongly the head is regularised is chosen
+    on a quarter of the patients, held out; then it is fitted on all.
+    """
+    if leads == ANY:
+        embeddings = _embed_random_subsets(encoder, dataset, draws, seed)  # [draws * N, D]
+    else:
+        leads, draws = parse_leads(leads), 1
+        embeddings = embed(encoder, dataset, leads)
+    labels, patients = np.tile(dataset.labels, (draws, 1)), np.tile(dataset.patient_ids, draws)
+    refuse_constant_labels(labels, dataset.label_names)
+    mean, deviation = embeddings.mean(axis=0), embeddings.std(axis=0) + 1e-6
+    standardised = torch.from_numpy((embeddings - mean) / deviation)
+    weight, bias = _choose_logistic(standardised, torch.from_numpy(labels).float(), patients, dataset.label_names, seed)
+    clf = Classifier(encoder, dataset.label_names, leads)
+    with torch.no_grad():  # the head takes raw embeddings: fold the standardisation into it
+        clf.head.weight.copy_(weight / torch.from_numpy(deviation))
+        clf.head.bias.copy_(bias - clf.head.weight @ torch.from_numpy(mean))
+    return clf.to(next(encoder.parameters()).device).eval()
+
+
+def _choose_logistic(x: Tensor, labels: Tensor, patients: np.ndarray, label_names, seed: int) -> tuple[Tensor, Tensor]:
+    """Weight [classes, D] and bias [classes], regularised as suits a held-out quarter of the patients best."""
+    fit_rows, check_rows = next(GroupShuffleSplit(1, test_size=0.25, random_state=seed).split(x, groups=patients))
+    held_out_auroc = {}
+    for l2 in L2_PENALTIES:
+        weight, bias = fit_logistic(x[fit_rows], labels[fit_rows], l2)
+        predictions = (x[check_rows] @ weight.T + bias).numpy()
+        held_out_auroc[l2] = score(labels[check_rows], predictions, label_names, patients[check_rows], bootstrap=0).macro_auroc
+    return fit_logistic(x, labels, max(held_out_auroc, key=held_out_auroc.get))
+
+
+def fit_logistic(x: Tensor, labels: Tensor, l2: float) -> tuple[Tensor, Tensor]:
+    """Logistic regression for all classes at once: x [N, D], labels [N, classes] -> weight [classes, D], bias [classes].
+
+    Minimises the mean cross-entropy plus l2 / 2 times the squared weights, by L-BFGS from zero: what
+    scikit-learn's LogisticRegression(C=1 / (l2 N)) finds one class at a time.
+    """
+    weight = torch.zeros(labels.shape[1], x.shape[1], requires_grad=True)
+    bias = torch.zeros(labels.shape[1], requires_grad=True)
+    optimizer = torch.optim.LBFGS([weight, bias], max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = F.binary_cross_entropy_with_logits(x @ weight.T + bias, labels, reduction="none").sum(1).mean()
+        loss = loss + l2 / 2 * weight.pow(2).sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return weight.detach(), bias.detach()
+
+
+@torch.no_grad()
+def _embed_random_subsets(encoder: Encoder, dataset: EcgDataset, draws: int, seed: int, batch_size: int = 64) -> np.ndarray:
+    """Every recording `draws` times, each batch with a lead count of its own: [draws * records, embedding_size]."""
+    selection, generator = RandomLeadSelection(), torch.Generator().manual_seed(seed)
+    device = next(encoder.parameters()).device
+    encoder.eval()
+    passes = []
+    for _ in range(draws):
+        order = torch.randperm(len(dataset), generator=generator)
+        parts = [
+            encoder(*_on(device, selection(dataset.batch(rows.numpy(), LEADS), generator))) for rows in order.split(batch_size)
+        ]
+        passes.append(torch.cat(parts)[order.argsort()])  # back to the order of the dataset
+    return torch.cat(passes).cpu().numpy()
+
+
+def _on(device: torch.device, tensors: Iterable[Tensor]) -> list[Tensor]:
+    return [tensor.to(device) for tensor in tensors]
+
+
+@dataclass(frozen=True)
+class FineTuneConfig(TrainConfig):
+    """The loop's settings, with our defaults for tuning on labels."""
+
+    epochs: int = 25
+    learning_rate: float = 1e-3
+
+
+def fine_tune(
+    encoder: Encoder,
+    dataset: EcgDataset,
+    leads: str | Iterable[str] = ANY,
+    strategy: str = "full",
+    config: FineTuneConfig | None = None,
+    *,
+    validation: EcgDataset | None = None,
+    checkpoint: str | os.PathLike | None = None,
+    progress: bool = True,
+) -> Classifier:
+    """A classifier tuned with labels from a copy of the encoder; its `history` tells how it went.
+
+    leads: one lead set, whose leads alone are read; or "any": a random subset in every batch.
+    strategy: one of STRATEGIES. A fresh encoder with "full" is supervised training from scratch.
+    validation: recordings whose loss is watched each epoch; with config.patience the best epoch is kept.
+    """
+    if strategy not in STRATEGIES:
+        raise ValueError(f"Unknown strategy {strategy!r}; choose one of {', '.join(STRATEGIES)}.")
+    config = config or FineTuneConfig()
+    refuse_constant_labels(dataset.labels, dataset.label_names)
+    leads = leads if leads == ANY else parse_leads(leads)
+    device = next(encoder.parameters()).device
+    with torch.random.fork_rng(devices=[]):  # the head's first weights follow the seed, and nobody else's draws change
+        torch.manual_seed(config.seed)
+        clf = Classifier(copy.deepcopy(encoder), dataset.label_names, leads, frozen=strategy not in ("full", "partial")).to(
+            device
+        )
+    tuned = {id(parameter) for parameter in _tuned_parameters(clf.encoder, strategy)}
+    for parameter in clf.encoder.parameters():
+        parameter.requires_grad_(id(parameter) in tuned)
+
+    def prepare(source: EcgDataset, rows: np.ndarray, generator: torch.Generator) -> list[Tensor]:
+        targets = torch.from_numpy(source.labels[rows]).float()
+        if leads == ANY:
+            signals_mv, ids = RandomLeadSelection()(source.batch(rows, LEADS), generator)
+        else:
+            signals_mv, ids = source.batch(rows, leads), torch.tensor(lead_ids(leads))
+        return _on(device, (signals_mv, ids, targets))
+
+    def loss_of(batch: list[Tensor]) -> Tensor:
+        signals_mv, ids, targets = batch
+        return F.binary_cross_entropy_with_logits(clf(signals_mv, ids), targets)
+
+    clf.history = fit(clf, dataset, prepare, loss_of, config, validation=validation, checkpoint=checkpoint, progress=progress)
+    return clf
+
+
+def _tuned_parameters(encoder: Encoder, strategy: str) -> list[nn.Parameter]:
+    if strategy == "full":
+        return list(encoder.parameters())
+    if strategy == "partial":
+        return list(encoder.trunk.parameters())
+    if strategy == "bitfit":
+        return [parameter for name, parameter in encoder.named_parameters() if name.endswith("bias")]
+    if strategy == "layernorm":
+        norms = [module for module in encoder.modules() if isinstance(module, nn.BatchNorm1d | nn.LayerNorm)]
+        return [parameter for module in norms for parameter in module.parameters()]
+    return []

@@ -1,0 +1,234 @@
+"""One visible training loop; nothing in it is specific to ECGs or to Self-DANA.
+
+`fit` reads: shuffle, prepare a batch, loss, backward, step; after each epoch validate, report and
+save. Pre-training (train.py) and fine-tuning (downstream.py) say what a batch and the loss are.
+"""
+
+import json
+import math
+import os
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from selfdana_lite.checkpoint import CheckpointError, load_tensors, read_tensors, write_tensors
+from selfdana_lite.dataset import EcgDataset
+
+VALIDATION = 2**32 - 1  # stands for the epoch in the draws for validation
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the message names the epoch, the step and what to try."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What the loop needs to know."""
+
+    epochs: int = 30
+    batch_size: int = 64
+    learning_rate: float = 2e-3  # the highest, after the warm-up
+    weight_decay: float = 0.01
+    warm_up: float = 0.1  # share of all steps
+    precision: str = "auto"  # "float32" or "bfloat16"; "auto" takes bfloat16 where the device computes in it natively
+    patience: int | None = None  # stop after so many epochs without a better validation loss, and keep the best weights
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.epochs < 1 or self.batch_size < 2 or not self.learning_rate > 0:
+            raise ValueError(
+                f"epochs {self.epochs}, batch_size {self.batch_size} and learning_rate {self.learning_rate} must be at least "
+                f"1, at least 2 and above 0."
+            )
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise ValueError(f"Unknown precision {self.precision!r}; choose 'auto', 'float32' or 'bfloat16'.")
+
+    def autocast(self, device: torch.device) -> torch.autocast:
+        """The context in which losses are computed on a device; weights stay float32."""
+        native = computes_bfloat16(device) if self.precision == "auto" else self.precision == "bfloat16"
+        return torch.autocast(device.type, torch.bfloat16, enabled=native)
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 in hardware: most GPUs since 2020; CPUs with AVX-512 BF16 or AMX."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def shuffled_batches(n_rows: int, batch_size: int, generator: torch.Generator) -> list[np.ndarray]:
+    """Every row once, in random order, in batches of nearly equal size, none above batch_size."""
+    if n_rows < 2:
+        raise ValueError(f"Found {n_rows} recording; training compares recordings and needs at least 2.")
+    order = torch.randperm(n_rows, generator=generator).numpy()
+    return np.array_split(order, math.ceil(n_rows / batch_size))
+
+
+def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
+    """Up in a straight line during the warm-up, then down along half a cosine to zero."""
+    warm_up_steps = config.warm_up * steps
+    if step < warm_up_steps:
+        return config.learning_rate * (step + 1) / warm_up_steps
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm_up_steps) / (steps - warm_up_steps)))
+
+
+def epoch_generator(seed: int, epoch: int) -> torch.Generator:
+    """All random draws of one epoch follow from (seed, epoch): that is what makes resuming exact."""
+    return torch.Generator().manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]))
+
+
+def fit(
+    model: nn.Module,
+    dataset: EcgDataset,
+    prepare: Callable[[EcgDataset, np.ndarray, torch.Generator], Any],
+    loss_of: Callable[[Any], Tensor],
+    config: TrainConfig,
+    *,
+    validation: EcgDataset | None = None,
+    checkpoint: str | os.PathLike | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Train the parameters of model that ask for gradients; return the history, one row an epoch.
+
+    prepare(dataset, rows, generator) reads and augments a batch; loss_of(batch) is the scalar to make
+    small. The loss on the validation recordings is measured with the same random draws every time.
+    """
+    optimizer = torch.optim.AdamW(
+        [p for p in model.parameters() if p.requires_grad], lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+    run = _Run(model, optimizer, config, len(dataset), None if checkpoint is None else Path(checkpoint))
+    run.resume()
+    rows = len(dataset)
+    bar = tqdm(total=config.epochs * rows, initial=len(run.history) * rows, unit=" recordings", disable=not progress)
+    try:
+        while len(run.history) < config.epochs and not run.stalled():
+            row = _one_epoch(model, optimizer, dataset, prepare, loss_of, config, len(run.history), bar)
+            if validation is not None:
+                row["validation_loss"] = _mean_loss(model, validation, prepare, loss_of, config)
+            run.finish_epoch(row)
+    except KeyboardInterrupt:
+        warnings.warn(f"Stopped by hand in epoch {len(run.history) + 1}; the weights are those of the last step.", stacklevel=2)
+    finally:
+        bar.close()
+        model.eval()
+    run.take_best()
+    return pd.DataFrame(run.history)
+
+
+@torch.no_grad()
+def _mean_loss(model, dataset, prepare, loss_of, config) -> float:
+    model.eval()
+    generator = epoch_generator(config.seed, VALIDATION)
+    batches = shuffled_batches(len(dataset), config.batch_size, generator)
+    return sum(loss_of(prepare(dataset, rows, generator)).item() * len(rows) for rows in batches) / len(dataset)
+
+
+def _one_epoch(model, optimizer, dataset, prepare, loss_of, config, epoch, bar) -> dict[str, float]:
+    model.train()
+    device = next(model.parameters()).device
+    generator = epoch_generator(config.seed, epoch)
+    batches = shuffled_batches(len(dataset), config.batch_size, generator)
+    total, data_s, start = 0.0, 0.0, time.perf_counter()
+    for step, rows in enumerate(batches, epoch * len(batches)):
+        asked = time.perf_counter()
+        batch = prepare(dataset, rows, generator)
+        data_s += time.perf_counter() - asked
+
+        optimizer.param_groups[0]["lr"] = learning_rate(step, config.epochs * len(batches), config)
+        with config.autocast(device):
+            loss = loss_of(batch)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"The loss became {value} at step {step} (epoch {epoch + 1}, first rows {rows[:4].tolist()}); the weights are "
+                f"those of the step before. Lower learning_rate (now {config.learning_rate:g}), or look at those recordings."
+            )
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+        total += value * len(rows)
+        bar.update(len(rows))
+        bar.set_postfix(epoch=f"{epoch + 1}/{config.epochs}", loss=f"{value:.3f}", refresh=False)
+    seconds = time.perf_counter() - start
+    return {
+        "epoch": epoch + 1,
+        "loss": total / len(dataset),
+        "learning_rate": optimizer.param_groups[0]["lr"],
+        "seconds": seconds,
+        "recordings_per_s": len(dataset) / seconds,
+        "data_share": data_s / seconds,
+    }
+
+
+class _Run:
+    """What outlives an epoch: the history, the best weights, and the file that training can go on from."""
+
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, config: TrainConfig, n_rows: int, path: Path | None):
+        self.model, self.optimizer, self.config, self.path = model, optimizer, config, path
+        self.settings = json.dumps({"recordings": n_rows, "config": repr(config)})
+        self.history: list[dict[str, float]] = []
+        self.best: dict[str, Tensor] = {}
+
+    def stalled(self) -> bool:
+        """Whether the validation loss has not improved for `patience` epochs."""
+        losses = [row.get("validation_loss", math.inf) for row in self.history]
+        return (
+            self.config.patience is not None
+            and bool(losses)
+            and len(losses) - 1 - int(np.argmin(losses)) >= self.config.patience
+        )
+
+    def finish_epoch(self, row: dict[str, float]) -> None:
+        better = row.get("validation_loss", math.inf) < min(
+            (old.get("validation_loss", math.inf) for old in self.history), default=math.inf
+        )
+        self.history.append(row)
+        if self.config.patience is not None and better:
+            self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+        if self.path is not None:
+            self._save()
+
+    def take_best(self) -> None:
+        if self.best:
+            self.model.load_state_dict(self.best)
+
+    def _save(self) -> None:
+        tensors = {f"model/{name}": tensor for name, tensor in self.model.state_dict().items()}
+        tensors |= {f"best/{name}": tensor for name, tensor in self.best.items()}
+        for index, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{index}/{name}": value for name, value in state.items()}
+        write_tensors(self.path, tensors, {"settings": self.settings, "history": json.dumps(self.history)})
+
+    def resume(self) -> None:
+        if self.path is None or not self.path.exists():
+            return
+        tensors, metadata = read_tensors(self.path)
+        found = metadata.get("settings", "nothing")
+        if found != self.settings:
+            raise CheckpointError(
+                f"{self.path} was made with other settings: found {found}, expected {self.settings}. Name another file, or use "
+                f"those settings again."
+            )
+        load_tensors(self.model, _under("model/", tensors), self.path)
+        self.best = _under("best/", tensors)
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _under("optimizer/", tensors).items():
+            index, _, field = name.partition("/")
+            state.setdefault(int(index), {})[field] = tensor
+        self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
+        self.history = json.loads(metadata["history"])
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

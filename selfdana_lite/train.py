@@ -1,11 +1,15 @@
 """Pre-training without labels: two views of each recording, with leads of their own, must agree.
 
+    python -m selfdana_lite.train DATASET FOLDER --folds 1 2 3 4 5 6 7 8
+
 The loop itself is `fit` in loop.py. This file says what a view loses and what the loss is.
 """
 
+import argparse
 import math
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,8 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from selfdana_lite.augment import RandomLeadMasking, RandomLeadSelection, random_gain, random_noise
+from selfdana_lite.checkpoint import save_encoder
 from selfdana_lite.dataset import EcgDataset
-from selfdana_lite.encoders import SAMPLES_PER_FRAME, Encoder
+from selfdana_lite.encoders import BACKBONES, KINDS, SAMPLES_PER_FRAME, Encoder, EncoderConfig, build_encoder
 from selfdana_lite.leads import LEADS, LeadError
 from selfdana_lite.loop import TrainConfig, fit
 from selfdana_lite.objectives import VIEWS, Contrast, MaskedFrames, NTXent, VICReg, hide_spans
@@ -110,3 +115,31 @@ def draw_views(signals_mv: Tensor, config: PretrainConfig, generator: torch.Gene
     if config.noise_mv:
         views = [(random_noise(signals, config.noise_mv, generator), ids) for signals, ids in views]
     return views
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line above: pre-train an encoder and save it; killed, the same command goes on where it was."""
+    parser = argparse.ArgumentParser(prog="python -m selfdana_lite.train", description=main.__doc__)
+    parser.add_argument("dataset", help="a dataset folder, or an .npz archive")
+    parser.add_argument("folder", type=Path, help="where to save the encoder; must not exist yet")
+    parser.add_argument("--folds", type=int, nargs="+", help="train on these folds alone")
+    parser.add_argument("--kind", choices=KINDS, default=EncoderConfig.kind)
+    parser.add_argument("--backbone", choices=BACKBONES, default=EncoderConfig.backbone)
+    parser.add_argument("--epochs", type=int, default=PretrainConfig.epochs)
+    parser.add_argument("--seed", type=int, default=PretrainConfig.seed)
+    options = parser.parse_args(arguments)
+
+    if options.folder.exists():
+        parser.error(f"{options.folder} exists already; choose another place, or move it away first.")
+    dataset = EcgDataset.open(options.dataset)
+    dataset = dataset.where(folds=options.folds) if options.folds else dataset
+    torch.manual_seed(options.seed)
+    encoder = build_encoder(options.kind, backbone=options.backbone)
+    checkpoint = options.folder.with_name(f"{options.folder.name}.checkpoint.safetensors")
+    pretrain(encoder, dataset, PretrainConfig(epochs=options.epochs, seed=options.seed), checkpoint=checkpoint)
+    save_encoder(encoder, options.folder)
+    checkpoint.unlink()
+
+
+if __name__ == "__main__":
+    main()

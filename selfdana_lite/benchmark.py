@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -23,6 +24,7 @@ from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.downstream import ANY, FineTuneConfig, evaluate, fine_tune, linear_probe
 from selfdana_lite.encoders import build_encoder
 from selfdana_lite.leads import LEAD_SETS
+from selfdana_lite.loop import TrainConfig
 from selfdana_lite.train import PretrainConfig, pretrain
 
 # What is pre-trained: the encoder's kind, and how. Batch size and temperature are the best of four pairs tried
@@ -46,8 +48,10 @@ def run(model: str, stage: str, seed: int, train: EcgDataset, test: EcgDataset, 
     if stage == "supervised":
         config = FineTuneConfig(epochs=25, learning_rate=2e-3, seed=seed)
         any_leads = fine_tune(encoder, train, ANY, config=config)
+        _refuse_unfinished(any_leads.history, config)
     elif stage == "self-supervised":
-        pretrain(encoder, train, PretrainConfig(epochs=epochs, seed=seed, **options))
+        config = PretrainConfig(epochs=epochs, seed=seed, **options)
+        _refuse_unfinished(pretrain(encoder, train, config), config)
     training_s = time.perf_counter() - start
 
     if stage != "supervised":
@@ -72,6 +76,11 @@ def run(model: str, stage: str, seed: int, train: EcgDataset, test: EcgDataset, 
     return pd.DataFrame(rows)
 
 
+def _refuse_unfinished(history: pd.DataFrame, config: TrainConfig) -> None:
+    if len(history) < config.epochs:  # training ends politely when stopped by hand; a half-trained model is not a result
+        raise KeyboardInterrupt(f"Stopped after {len(history)} of {config.epochs} epochs; this run is not in the results.")
+
+
 def missing_runs(results: pd.DataFrame, seeds: int) -> list[tuple[str, str, int]]:
     """The (model, stage, seed) that are not in the results yet; without pre-training a model is just its kind."""
     done = set(zip(results["model"], results["stage"], results["seed"], strict=True)) if len(results) else set()
@@ -86,14 +95,17 @@ def missing_runs(results: pd.DataFrame, seeds: int) -> list[tuple[str, str, int]
 def tables(results: pd.DataFrame) -> str:
     """Markdown: macro AUROC, mean and standard deviation over seeds, a column a lead set, best pre-trained rows first."""
     spread = results.groupby(["model", "stage", "head", "lead_set"])["macro_auroc"].agg(["mean", "std"])
-    spread["text"] = [f"{mean:.3f} ± {std:.3f}" for mean, std in zip(spread["mean"], spread["std"], strict=True)]
+    spread["text"] = [
+        f"{mean:.3f}" if np.isnan(std) else f"{mean:.3f} ± {std:.3f}"  # one seed has no deviation
+        for mean, std in zip(spread["mean"], spread["std"], strict=True)
+    ]
     wide = spread["text"].unstack("lead_set")[list(LEAD_SETS)]
     parts = []
     for stage in STAGES[::-1]:
         for head in sorted(results.loc[results["stage"] == stage, "head"].unique()):
             one = wide.xs((stage, head), level=("stage", "head"))
             title = f"**{stage.capitalize()}**, {'' if stage == 'supervised' else 'linear '}head: {head}"
-            parts.append("\n".join([title, "", _markdown(one)]))
+            parts.append("\n".join([title, "", markdown(one)]))
     sizes = results.groupby("model")["parameters"].first()
     seconds = results[results["stage"] == "self-supervised"].groupby("model")["training_s"].median()
     parts.append(
@@ -104,7 +116,8 @@ def tables(results: pd.DataFrame) -> str:
     return "\n\n".join(parts)
 
 
-def _markdown(table: pd.DataFrame) -> str:
+def markdown(table: pd.DataFrame) -> str:
+    """A table in Markdown, its index as the first column."""
     head = ["model", *table.columns]
     lines = [head, ["---"] * len(head), *([name, *row] for name, row in zip(table.index, table.to_numpy(), strict=True))]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -135,7 +148,9 @@ def main(arguments: list[str] | None = None) -> None:
     for model, stage, seed in missing_runs(results, options.seeds):
         print(f"{model}, {stage}, seed {seed}", flush=True)
         results = pd.concat([results, run(model, stage, seed, train, test, options.epochs)], ignore_index=True)
-        results.to_csv(options.results, index=False)
+        unfinished = options.results.with_name(f".{options.results.name}.unfinished")
+        results.to_csv(unfinished, index=False)
+        unfinished.replace(options.results)  # so that a kill while writing loses nothing
     command = "python -m selfdana_lite.benchmark " + shlex.join(sys.argv[1:] if arguments is None else arguments)
     text = (
         f"Macro AUROC on fold 9 ({len(test)} recordings), {options.seeds} seeds, mean ± standard deviation; trained on folds "

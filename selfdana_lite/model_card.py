@@ -1,0 +1,101 @@
+"""A model card whose figures are measured, for an encoder pre-trained on PTB-XL.
+
+    python -m selfdana_lite.model_card FOLDER ARCHIVE
+
+writes FOLDER/README.md: what the encoder is, how to make it again, and what it knows at six lead
+sets on fold 9 of the archive, beside the same network untrained.
+"""
+
+import argparse
+import datetime
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from selfdana_lite.benchmark import markdown
+from selfdana_lite.checkpoint import load_encoder
+from selfdana_lite.dataset import EcgDataset
+from selfdana_lite.downstream import ANY, evaluate, linear_probe
+from selfdana_lite.encoders import Encoder
+from selfdana_lite.leads import LEAD_SETS
+
+CARD = """# The encoder that the kit ships
+
+**For learning and research, not for diagnosis.** `selfdana_lite.load_encoder()` opens it.
+
+| | |
+|---|---|
+| network | `{config}`, {parameters:,} parameters, {size_kb} kB, embedding of {embedding_size} |
+| input | any 1 to 12 of the standard leads, millivolt, 100 Hz, unfiltered; pre-trained on windows of 5 s |
+| trained on | {n_train} recordings of {n_patients} patients, folds 1 to 8 of a subset of PTB-XL 1.0.3, without their labels |
+| how | two halves of a recording must agree (NT-Xent), each with a random lead subset of its own; one seed (0) |
+| command | `python -m selfdana_lite.train ARCHIVE FOLDER --folds 1 2 3 4 5 6 7 8` |
+| sha256 of model.safetensors | `{checksum}` |
+| written | {date}, by `python -m selfdana_lite.model_card FOLDER ARCHIVE` |
+
+## What it knows
+
+Macro AUROC over NORM, MI, STTC, CD and HYP with a linear head, on fold 9 ({n_test} recordings of other patients), with a 95 %
+interval over patients. Untrained: the same network with random weights, a control that must stand beside every such table.
+
+{scores}
+
+## Limits
+
+- Pre-trained on few recordings of one archive; other devices, ages and diseases may differ.
+- The embedding may hold age, sex and identity; it was not examined for fairness.
+- A score over five coarse classes says little about any one patient.
+- Inputs at other rates, filtered, or scaled lead by lead are not what it was trained on.
+
+## Data and licence
+
+The weights are the kit's own, under its licence, and were trained on PTB-XL: Wagner, P., Strodthoff, N., Bousseljot, R.-D.,
+Samek, W., Schaeffter, T. PTB-XL, a large publicly available electrocardiography dataset (version 1.0.3), PhysioNet, 2022,
+[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/). They hold no recordings.
+"""
+
+
+def score_table(encoder: Encoder, train: EcgDataset, test: EcgDataset) -> pd.DataFrame:
+    """Scores as text: a row for each encoder (untrained, pre-trained) and kind of head, a column a lead set."""
+    torch.manual_seed(0)
+    rows = {}
+    for stage, one in (("untrained", Encoder(encoder.config)), ("pre-trained", encoder)):
+        any_leads = linear_probe(one, train, ANY)
+        rows[f"{stage}, one head for any leads"] = [_text(any_leads, test, leads) for leads in LEAD_SETS.values()]
+        rows[f"{stage}, a head a set"] = [_text(linear_probe(one, train, leads), test, leads) for leads in LEAD_SETS.values()]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(LEAD_SETS))
+
+
+def _text(clf, test: EcgDataset, leads: tuple[str, ...]) -> str:
+    scores = evaluate(clf, test, leads)
+    return f"{scores.macro_auroc:.3f} [{scores.interval[0]:.3f}, {scores.interval[1]:.3f}]"
+
+
+def write_card(folder: Path, archive: Path) -> None:
+    """Measure the encoder in a folder and write its README.md."""
+    encoder, dataset = load_encoder(folder), EcgDataset.open(archive)
+    train, test = dataset.where(folds=range(1, 9)), dataset.where(folds=[9])
+    weights = (folder / "model.safetensors").read_bytes()
+    card = CARD.format(
+        config=encoder.config,
+        parameters=sum(parameter.numel() for parameter in encoder.parameters()),
+        size_kb=round(len(weights) / 1000),
+        embedding_size=encoder.embedding_size,
+        n_train=len(train),
+        n_patients=len(set(train.patient_ids)),
+        n_test=len(test),
+        checksum=hashlib.sha256(weights).hexdigest(),
+        date=datetime.date.today(),
+        scores=markdown(score_table(encoder, train, test)),
+    )
+    (folder / "README.md").write_text(card)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m selfdana_lite.model_card", description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("archive", type=Path)
+    options = parser.parse_args()
+    write_card(options.folder, options.archive)

@@ -59,17 +59,19 @@ def load_encoder(folder: str | os.PathLike = SHIPPED_ENCODER) -> Encoder:
 
 
 def load_tensors(module, tensors: Mapping[str, Tensor], source: str | os.PathLike) -> None:
-    """Fill a module; CheckpointError where a name or a shape is not the module's."""
+    """Fill a module; CheckpointError where a name, shape or type is not the module's."""
     own = module.state_dict()
     differing = sorted(
         name
         for name in own.keys() | tensors.keys()
-        if name not in own or name not in tensors or own[name].shape != tensors[name].shape
+        if name not in own
+        or name not in tensors
+        or (own[name].shape, own[name].dtype) != (tensors[name].shape, tensors[name].dtype)
     )
     if differing:
         raise CheckpointError(
-            f"{source} holds the weights of another network: {len(differing)} of {len(own)} tensors differ in name or shape "
-            f"(first: {differing[0]}); load them into the encoder that they were saved from."
+            f"{source} holds the weights of another network: {len(differing)} of {len(own)} tensors differ in name, shape or "
+            f"type (first: {differing[0]}); load them into the encoder that they were saved from."
         )
     module.load_state_dict(dict(tensors))
 
@@ -80,8 +82,14 @@ def read_tensors(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict[str, 
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.offset_keys()}, file.metadata() or {}
     except (SafetensorError, OSError) as error:
+        if not Path(path).is_file():
+            raise CheckpointError(
+                f"{path} is not a file; expected safetensors as written by save_encoder or pretrain."
+            ) from error
         with open(path, "rb") as file:
-            pickled = file.read(2) in (b"PK", b"\x80\x02", b"\x80\x04")  # what torch.save and pickle begin with
+            start = file.read(9)
+        # torch.save begins with PK, pickle with 80; so may safetensors, whose ninth byte is always {
+        pickled = start[:2] == b"PK" or (start[:1] == b"\x80" and start[8:] != b"{")
         what = "is a pickle, which could run code and is never loaded" if pickled else "is damaged or truncated"
         raise CheckpointError(
             f"{path} {what} ({error}); expected safetensors as written by save_encoder or pretrain."

@@ -67,7 +67,10 @@ def embed(encoder: Encoder, dataset: EcgDataset, leads: str | Iterable[str], bat
 def evaluate(clf: Classifier, dataset: EcgDataset, leads: str | Iterable[str], bootstrap: int = 1000) -> Scores:
     """Scores of the classifier on a dataset with only the given leads; intervals over patients."""
     if clf.label_names != dataset.label_names:
-        raise ValueError(f"The classifier knows {clf.label_names}; the dataset's labels are {dataset.label_names}.")
+        raise ValueError(
+            f"The classifier knows {', '.join(clf.label_names)}; the dataset's labels are {', '.join(dataset.label_names)}. "
+            f"Ask it about a dataset with the same labels in the same order."
+        )
     return score(dataset.labels, clf.predict_proba(dataset, leads), dataset.label_names, dataset.patient_ids, bootstrap)
 
 
@@ -80,17 +83,18 @@ def linear_probe(
     subsets, and one head learns from all of them. How strongly the head is regularised is chosen
     on a quarter of the patients, held out; then it is fitted on all.
     """
+    refuse_constant_labels(dataset.labels, dataset.label_names)
     if leads == ANY:
         embeddings = _embed_random_subsets(encoder, dataset, draws, seed)  # [draws * N, D]
     else:
         leads, draws = parse_leads(leads), 1
         embeddings = embed(encoder, dataset, leads)
     labels, patients = np.tile(dataset.labels, (draws, 1)), np.tile(dataset.patient_ids, draws)
-    refuse_constant_labels(labels, dataset.label_names)
     mean, deviation = embeddings.mean(axis=0), embeddings.std(axis=0) + 1e-6
     standardised = torch.from_numpy((embeddings - mean) / deviation)
     weight, bias = _choose_logistic(standardised, torch.from_numpy(labels).float(), patients, dataset.label_names, seed)
-    clf = Classifier(encoder, dataset.label_names, leads)
+    with torch.random.fork_rng(devices=[]):  # a new head draws weights, replaced here; nobody else's draws change
+        clf = Classifier(encoder, dataset.label_names, leads)
     with torch.no_grad():  # the head takes raw embeddings: fold the standardisation into it
         clf.head.weight.copy_(weight / torch.from_numpy(deviation))
         clf.head.bias.copy_(bias - clf.head.weight @ torch.from_numpy(mean))
@@ -102,6 +106,8 @@ def _choose_logistic(x: Tensor, labels: Tensor, patients: np.ndarray, label_name
     everyone = np.random.default_rng(seed).permutation(np.unique(patients))
     held_out = np.isin(patients, everyone[: len(everyone) // 4])
     fit_rows, check_rows = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    what = f"{len(everyone) // 4} patients, held out to choose the regularisation,"
+    refuse_constant_labels(labels[check_rows].numpy(), label_names, what)
     held_out_auroc = {}
     for l2 in L2_PENALTIES:
         weight, bias = fit_logistic(x[fit_rows], labels[fit_rows], l2)
@@ -178,12 +184,17 @@ def fine_tune(
     """
     if strategy not in STRATEGIES:
         raise ValueError(f"Unknown strategy {strategy!r}; choose one of {', '.join(STRATEGIES)}.")
+    if validation is not None and validation.label_names != dataset.label_names:
+        raise ValueError(
+            f"The validation recordings have the labels {', '.join(validation.label_names)}; expected those of the training "
+            f"recordings, {', '.join(dataset.label_names)}, in the same order."
+        )
     config = config or FineTuneConfig()
     refuse_constant_labels(dataset.labels, dataset.label_names)
     leads = leads if leads == ANY else parse_leads(leads)
     device = next(encoder.parameters()).device
     with torch.random.fork_rng(devices=[]):  # the head's first weights follow the seed, and nobody else's draws change
-        torch.manual_seed(config.seed)
+        torch.default_generator.manual_seed(config.seed)
         clf = Classifier(copy.deepcopy(encoder), dataset.label_names, leads, frozen=strategy not in ("full", "partial")).to(
             device
         )
@@ -203,7 +214,17 @@ def fine_tune(
         signals_mv, ids, targets = batch
         return F.binary_cross_entropy_with_logits(clf(signals_mv, ids), targets)
 
-    clf.history = fit(clf, dataset, prepare, loss_of, config, validation=validation, checkpoint=checkpoint, progress=progress)
+    clf.history = fit(
+        clf,
+        dataset,
+        prepare,
+        loss_of,
+        config,
+        validation=validation,
+        checkpoint=checkpoint,
+        settings={"encoder": encoder.config, "labels": dataset.label_names, "leads": leads, "strategy": strategy},
+        progress=progress,
+    )
     return clf
 
 

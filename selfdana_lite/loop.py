@@ -9,8 +9,8 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +44,15 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self):
-        if self.epochs < 1 or self.batch_size < 2 or not self.learning_rate > 0:
+        if self.epochs < 1 or self.batch_size < 3 or not self.learning_rate > 0:
             raise ValueError(
                 f"epochs {self.epochs}, batch_size {self.batch_size} and learning_rate {self.learning_rate} must be at least "
-                f"1, at least 2 and above 0."
+                f"1, at least 3 (a batch of 2 can leave a recording alone) and above 0."
+            )
+        if not 0 <= self.warm_up <= 1 or (self.patience is not None and self.patience < 1) or self.seed < 0:
+            raise ValueError(
+                f"warm_up {self.warm_up}, patience {self.patience} and seed {self.seed} must lie in 0 to 1, be None or at "
+                f"least 1, and be at least 0."
             )
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise ValueError(f"Unknown precision {self.precision!r}; choose 'auto', 'float32' or 'bfloat16'.")
@@ -67,15 +72,13 @@ def computes_bfloat16(device: torch.device) -> bool:
 
 def shuffled_batches(n_rows: int, batch_size: int, generator: torch.Generator) -> list[np.ndarray]:
     """Every row once, in random order, in batches of nearly equal size, none above batch_size."""
-    if n_rows < 2:
-        raise ValueError(f"Found {n_rows} recording; training compares recordings and needs at least 2.")
     order = torch.randperm(n_rows, generator=generator).numpy()
     return np.array_split(order, math.ceil(n_rows / batch_size))
 
 
 def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
     """Up in a straight line during the warm-up, then down along half a cosine to zero."""
-    warm_up_steps = config.warm_up * steps
+    warm_up_steps = round(config.warm_up * steps)  # whole steps, or the last of them would overshoot
     if step < warm_up_steps:
         return config.learning_rate * (step + 1) / warm_up_steps
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm_up_steps) / (steps - warm_up_steps)))
@@ -95,17 +98,22 @@ def fit(
     *,
     validation: EcgDataset | None = None,
     checkpoint: str | os.PathLike | None = None,
+    settings: Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Train the parameters of model that ask for gradients; return the history, one row an epoch.
 
     prepare(dataset, rows, generator) reads and augments a batch; loss_of(batch) is the scalar to make
     small. The loss on the validation recordings is measured with the same random draws every time.
+    settings: what, besides config and the number of recordings, a checkpoint must agree on to be gone on from.
     """
+    _check_recordings(dataset, validation, config)
     optimizer = torch.optim.AdamW(
         [p for p in model.parameters() if p.requires_grad], lr=config.learning_rate, weight_decay=config.weight_decay
     )
-    run = _Run(model, optimizer, config, len(dataset), None if checkpoint is None else Path(checkpoint))
+    of_config = {one.name: getattr(config, one.name) for one in fields(config)}
+    settings = {"recordings": len(dataset)} | of_config | dict(settings or {})
+    run = _Run(model, optimizer, config.patience, settings, None if checkpoint is None else Path(checkpoint))
     run.resume()
     rows = len(dataset)
     bar = tqdm(total=config.epochs * rows, initial=len(run.history) * rows, unit=" recordings", disable=not progress)
@@ -116,12 +124,23 @@ def fit(
                 row["validation_loss"] = _mean_loss(model, validation, prepare, loss_of, config)
             run.finish_epoch(row)
     except KeyboardInterrupt:
-        warnings.warn(f"Stopped by hand in epoch {len(run.history) + 1}; the weights are those of the last step.", stacklevel=2)
+        kept = "best epoch so far" if run.best else "last step"
+        warnings.warn(f"Stopped by hand in epoch {len(run.history) + 1}; the weights are those of the {kept}.", stacklevel=2)
     finally:
         bar.close()
         model.eval()
     run.take_best()
     return pd.DataFrame(run.history)
+
+
+def _check_recordings(dataset: EcgDataset, validation: EcgDataset | None, config: TrainConfig) -> None:
+    for what, part in (("train on", dataset), ("validate with", validation)):
+        if part is not None and len(part) < 2:
+            raise ValueError(f"Found {len(part)} recording to {what}; losses compare recordings and need at least 2.")
+    if config.patience is not None and validation is None:
+        raise ValueError(
+            f"patience is {config.patience}, but there are no validation recordings whose loss could be watched; pass some."
+        )
 
 
 @torch.no_grad()
@@ -143,11 +162,14 @@ def _one_epoch(model, optimizer, dataset, prepare, loss_of, config, epoch, bar) 
         batch = prepare(dataset, rows, generator)
         data_s += time.perf_counter() - asked
 
+        buffers = [buffer.clone() for buffer in model.buffers()]  # batch norm's running statistics
         optimizer.param_groups[0]["lr"] = learning_rate(step, config.epochs * len(batches), config)
         with config.autocast(device):
             loss = loss_of(batch)
         value = loss.item()
         if not math.isfinite(value):
+            for buffer, before in zip(model.buffers(), buffers, strict=True):
+                buffer.copy_(before)
             raise TrainingError(
                 f"The loss became {value} at step {step} (epoch {epoch + 1}, first rows {rows[:4].tolist()}); the weights are "
                 f"those of the step before. Lower learning_rate (now {config.learning_rate:g}), or look at those recordings."
@@ -173,27 +195,25 @@ def _one_epoch(model, optimizer, dataset, prepare, loss_of, config, epoch, bar) 
 class _Run:
     """What outlives an epoch: the history, the best weights, and the file that training can go on from."""
 
-    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, config: TrainConfig, n_rows: int, path: Path | None):
-        self.model, self.optimizer, self.config, self.path = model, optimizer, config, path
-        self.settings = json.dumps({"recordings": n_rows, "config": repr(config)})
+    def __init__(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, patience: int | None, settings: dict, path: Path | None
+    ):
+        self.model, self.optimizer, self.patience, self.path = model, optimizer, patience, path
+        self.settings = {name: repr(value) for name, value in settings.items()}
         self.history: list[dict[str, float]] = []
         self.best: dict[str, Tensor] = {}
 
     def stalled(self) -> bool:
         """Whether the validation loss has not improved for `patience` epochs."""
         losses = [row.get("validation_loss", math.inf) for row in self.history]
-        return (
-            self.config.patience is not None
-            and bool(losses)
-            and len(losses) - 1 - int(np.argmin(losses)) >= self.config.patience
-        )
+        return self.patience is not None and bool(losses) and len(losses) - 1 - int(np.argmin(losses)) >= self.patience
 
     def finish_epoch(self, row: dict[str, float]) -> None:
         better = row.get("validation_loss", math.inf) < min(
             (old.get("validation_loss", math.inf) for old in self.history), default=math.inf
         )
         self.history.append(row)
-        if self.config.patience is not None and better:
+        if self.patience is not None and better:
             self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         if self.path is not None:
             self._save()
@@ -207,17 +227,25 @@ class _Run:
         tensors |= {f"best/{name}": tensor for name, tensor in self.best.items()}
         for index, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{index}/{name}": value for name, value in state.items()}
-        write_tensors(self.path, tensors, {"settings": self.settings, "history": json.dumps(self.history)})
+        write_tensors(self.path, tensors, {"settings": json.dumps(self.settings), "history": json.dumps(self.history)})
 
     def resume(self) -> None:
         if self.path is None or not self.path.exists():
             return
         tensors, metadata = read_tensors(self.path)
-        found = metadata.get("settings", "nothing")
-        if found != self.settings:
+        try:
+            found, history = json.loads(metadata["settings"]), json.loads(metadata["history"])
+        except (KeyError, ValueError) as error:
+            raise CheckpointError(f"{self.path} holds no training to go on with ({error!r}); name another file.") from error
+        differing = [
+            f"{name} was {found.get(name, 'not there')} and is {self.settings.get(name, 'not there')} now"
+            for name in {**self.settings, **found}
+            if found.get(name) != self.settings.get(name)
+        ]
+        if differing:
             raise CheckpointError(
-                f"{self.path} was made with other settings: found {found}, expected {self.settings}. Name another file, or use "
-                f"those settings again."
+                f"{self.path} was made with other settings: {'; '.join(differing)}. Name another file, or use those settings "
+                f"again."
             )
         load_tensors(self.model, _under("model/", tensors), self.path)
         self.best = _under("best/", tensors)
@@ -226,7 +254,7 @@ class _Run:
             index, _, field = name.partition("/")
             state.setdefault(int(index), {})[field] = tensor
         self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
-        self.history = json.loads(metadata["history"])
+        self.history = history
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

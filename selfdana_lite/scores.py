@@ -43,12 +43,12 @@ def auroc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = N
     return np.divide(wins, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
 
 
-def refuse_constant_labels(labels: np.ndarray, label_names: Sequence[str]) -> None:
+def refuse_constant_labels(labels: np.ndarray, label_names: Sequence[str], what: str = "") -> None:
     """ValueError where a class is present in all recordings or in none: nothing can be learnt or scored about it."""
-    constant = [name for name, column in zip(label_names, labels.T, strict=True) if column.min() == column.max()]
+    constant = [name for name, column in zip(label_names, labels.T, strict=True) if len(np.unique(column)) < 2]
     if constant:
         raise ValueError(
-            f"Among these {len(labels)} recordings {', '.join(constant)} is present in all or in none, so nothing can be "
+            f"Among these {what or f'{len(labels)} recordings'} {', '.join(constant)} is present in all or in none, so nothing can be "
             f"learnt or scored about it; take more recordings."
         )
 
@@ -64,9 +64,15 @@ def score(
     """Scores of predictions [N, classes] against 0/1 labels [N, classes].
 
     bootstrap: resamples of patients behind the intervals; 0 for none. Raises ValueError where a
-    class has no positive or no negative recording, because then it has no AUROC.
+    class has no positive or no negative recording, because then it has no AUROC, or a prediction
+    is missing or not finite.
     """
     labels = np.asarray(labels, dtype=np.float64)
+    if predictions.shape != labels.shape or not np.isfinite(predictions).all():
+        raise ValueError(
+            f"Expected a finite prediction for each of the labels {labels.shape}; found {predictions.shape}, of which "
+            f"{np.count_nonzero(~np.isfinite(predictions))} are NaN or infinite."
+        )
     refuse_constant_labels(labels, label_names)
     point = np.array([auroc(labels[:, c], predictions[:, c])[0] for c in range(labels.shape[1])])
     patients, patient_of = np.unique(patient_ids, return_inverse=True)

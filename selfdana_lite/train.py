@@ -58,7 +58,7 @@ def pretrain(
 ) -> pd.DataFrame:
     """Train the encoder in place, without labels, on the device that it is on; return the history.
 
-    dataset: must hold the twelve leads, of which the augmentation takes some away.
+    dataset: must hold the twelve leads, in any order, of which the augmentation takes some away.
     checkpoint: a file, replaced after each epoch. If it is there already, training goes on from it,
         exactly as if it had never stopped; CheckpointError where it was made with other settings.
     history: one row an epoch: loss, validation_loss, learning_rate, seconds, recordings_per_s, and
@@ -67,14 +67,15 @@ def pretrain(
     Ctrl-C (or the notebook's stop button) ends training after the step; the encoder stays usable.
     """
     config = config or PretrainConfig()
-    if dataset.leads != LEADS:
-        raise LeadError(f"Pre-training draws from the twelve leads in the order of LEADS; found {', '.join(dataset.leads)}.")
+    for source in (dataset, validation):
+        if source is not None and set(source.leads) != set(LEADS):
+            raise LeadError(f"Pre-training takes leads away from all twelve; the dataset has only {', '.join(source.leads)}.")
     with torch.random.fork_rng(devices=[]):  # the head's first weights follow the seed, and nobody else's draws change
-        torch.manual_seed(config.seed)
+        torch.default_generator.manual_seed(config.seed)
         model = _objective(encoder, config).to(next(encoder.parameters()).device)
 
     def prepare(source: EcgDataset, rows: np.ndarray, generator: torch.Generator) -> list[tuple[Tensor, ...]]:
-        signals_mv = source.batch(rows).to(next(encoder.parameters()).device)
+        signals_mv = source.batch(rows, LEADS).to(next(encoder.parameters()).device)
         views = draw_views(signals_mv, config, generator)
         return [(*view, _hidden_frames(view[0], generator)) for view in views] if config.objective == "masked" else views
 
@@ -86,6 +87,7 @@ def pretrain(
         config=config,
         validation=validation,
         checkpoint=checkpoint,
+        settings={"encoder": encoder.config},
         progress=progress,
     )
 
@@ -136,7 +138,9 @@ def main(arguments: list[str] | None = None) -> None:
     torch.manual_seed(options.seed)
     encoder = build_encoder(options.kind, backbone=options.backbone)
     checkpoint = options.folder.with_name(f"{options.folder.name}.checkpoint.safetensors")
-    pretrain(encoder, dataset, PretrainConfig(epochs=options.epochs, seed=options.seed), checkpoint=checkpoint)
+    history = pretrain(encoder, dataset, PretrainConfig(epochs=options.epochs, seed=options.seed), checkpoint=checkpoint)
+    if len(history) < options.epochs:
+        parser.exit(1, "Stopped before the last epoch; nothing saved but the checkpoint that the same command goes on from.\n")
     save_encoder(encoder, options.folder)
     checkpoint.unlink()
 

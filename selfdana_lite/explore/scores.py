@@ -1,0 +1,134 @@
+"""Scores at several lead sets: as a table, as bars with intervals, model beside model, and in words."""
+
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from selfdana_lite.dataset import EcgDataset
+from selfdana_lite.downstream import Classifier, evaluate
+from selfdana_lite.explore.ecg_paper import FONT, INK
+from selfdana_lite.leads import LEAD_SETS
+
+# Okabe and Ito's colours, which colour-blind readers tell apart; each model keeps its own.
+CHOSEN, OTHER = "#D55E00", "#56B4E9"
+MODEL_COLOURS = ("#0072B2", "#009E73", "#D55E00", "#CC79A7", "#E69F00", "#56B4E9")
+UNTRAINED = "#767676"
+CHANCE = 0.5
+
+
+def score_table(
+    clf: Classifier, dataset: EcgDataset, lead_sets: Mapping[str, Iterable[str]] = LEAD_SETS, bootstrap: int = 1000
+) -> pd.DataFrame:
+    """One row a lead set: lead_set, leads, n_leads, macro_auroc with its 95 % interval (low, high), and each class."""
+    rows = []
+    for name, leads in lead_sets.items():
+        scores = evaluate(clf, dataset, leads, bootstrap)
+        low, high = scores.interval
+        row = {"lead_set": name, "leads": ", ".join(leads), "n_leads": len(leads), "macro_auroc": scores.macro_auroc}
+        rows.append(row | {"low": low, "high": high} | scores.per_class)
+    return pd.DataFrame(rows)
+
+
+def score_figure(table: pd.DataFrame, chosen: str) -> go.Figure:
+    """Bars of a score_table with their intervals, the chosen lead set in its own colour. Bars start at 0.5, chance."""
+    _row_of(table, chosen)
+    bars = go.Bar(
+        x=table["lead_set"],
+        y=table["macro_auroc"] - CHANCE,
+        base=CHANCE,
+        marker={"color": [CHOSEN if name == chosen else OTHER for name in table["lead_set"]]},
+        error_y=_whiskers(table),
+        text=[f"<b>{value:.2f}</b>" for value in table["macro_auroc"]],
+        textposition="inside",
+        insidetextanchor="start",
+        insidetextfont={"size": 15, "color": INK},
+        customdata=table[["leads", "macro_auroc", "low", "high"]],
+        hovertemplate="%{customdata[0]}<br>%{customdata[1]:.3f} [%{customdata[2]:.3f}, %{customdata[3]:.3f}]<extra></extra>",
+    )
+    return go.Figure(
+        bars,
+        layout={
+            "title": {"text": "What the encoder still knows at each lead set", "font": {"size": 16}},
+            "xaxis": {"title": "", "fixedrange": True},
+            "yaxis": {"title": "macro AUROC", "range": _auroc_range(table), "dtick": 0.1, "fixedrange": True},
+            "plot_bgcolor": "white",
+            "showlegend": False,
+            "height": 260,
+            "margin": {"l": 60, "r": 10, "t": 40, "b": 30},
+            "font": FONT,
+        },
+    ).update_yaxes(showgrid=True, gridcolor="#dddddd", zeroline=False)
+
+
+def describe_scores(table: pd.DataFrame, chosen: str) -> str:
+    """The bars in one sentence: the chosen lead set, and the best and the worst of all."""
+    row = _row_of(table, chosen)
+    best, worst = table.loc[table["macro_auroc"].idxmax()], table.loc[table["macro_auroc"].idxmin()]
+    return (
+        f"With {chosen} ({row['leads']}) the macro AUROC is {row['macro_auroc']:.3f}, 95 % interval {row['low']:.3f} to "
+        f"{row['high']:.3f}. Highest of the {len(table)} lead sets: {best['lead_set']} with {best['macro_auroc']:.3f}; lowest: "
+        f"{worst['lead_set']} with {worst['macro_auroc']:.3f}. Chance is {CHANCE:g}."
+    )
+
+
+def comparison_figure(results: pd.DataFrame) -> go.Figure:
+    """One panel a model: its score at each lead set with intervals (colour), and its untrained twin's (grey, dashed).
+
+    results: score_tables put together, with the columns model and stage ("pre-trained" or "untrained").
+    """
+    models = list(results["model"].unique())
+    figure = make_subplots(1, len(models), shared_yaxes=True, subplot_titles=models, horizontal_spacing=0.02)
+    for column, model in enumerate(models, 1):
+        for stage in ("untrained", "pre-trained"):
+            rows = results[(results["model"] == model) & (results["stage"] == stage)]
+            figure.add_trace(_line(rows, stage, MODEL_COLOURS[(column - 1) % len(MODEL_COLOURS)], column == 1), 1, column)
+    figure.update_xaxes(title="leads", type="category", fixedrange=True)
+    figure.update_yaxes(range=_auroc_range(results), dtick=0.1, showgrid=True, gridcolor="#dddddd", fixedrange=True)
+    figure.update_yaxes(title="macro AUROC", col=1)
+    return figure.update_layout(
+        width=940, height=380, plot_bgcolor="white", font=FONT, margin={"l": 60, "r": 10, "t": 80, "b": 60},
+        title={"text": "Pre-trained (colour) beside its untrained twin (grey), 95 % intervals", "font": {"size": 16}, "y": 0.98},
+        showlegend=False,
+    )  # fmt: skip
+
+
+def format_scores(results: pd.DataFrame) -> pd.DataFrame:
+    """The same as text, a row a model and stage, a column a lead set: "0.81 [0.77, 0.85]"."""
+    text = [f"{r.macro_auroc:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in results.itertuples()]
+    wide = results.assign(text=text).pivot(index=["model", "stage"], columns="lead_set", values="text")
+    order = results[["model", "stage"]].drop_duplicates()
+    return wide.loc[list(order.itertuples(index=False, name=None)), list(results["lead_set"].unique())]
+
+
+def _line(rows: pd.DataFrame, stage: str, colour: str, in_legend: bool) -> go.Scatter:
+    untrained = stage == "untrained"
+    colour = UNTRAINED if untrained else colour
+    return go.Scatter(
+        x=rows["n_leads"].astype(str),
+        y=rows["macro_auroc"],
+        error_y=_whiskers(rows),
+        name=stage,
+        mode="lines+markers",
+        line={"color": colour, "dash": "dot" if untrained else "solid", "width": 2},
+        marker={"symbol": "x" if untrained else "circle", "size": 8, "color": colour},
+        showlegend=in_legend,
+    )
+
+
+def _whiskers(table: pd.DataFrame) -> dict:
+    above, below = table["high"] - table["macro_auroc"], table["macro_auroc"] - table["low"]
+    return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 1.5, "width": 4}
+
+
+def _auroc_range(table: pd.DataFrame) -> list[float]:
+    """From chance to perfect, and lower where an interval reaches below chance."""
+    return [min(CHANCE, table["low"].min() - 0.02), 1.0]
+
+
+def _row_of(table: pd.DataFrame, chosen: str) -> pd.Series:
+    rows = table[table["lead_set"] == chosen]
+    if len(rows) != 1:
+        raise ValueError(f"No lead set {chosen!r} in the table; it has {', '.join(table['lead_set'])}.")
+    return rows.iloc[0]

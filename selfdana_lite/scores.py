@@ -48,8 +48,8 @@ def refuse_constant_labels(labels: np.ndarray, label_names: Sequence[str], what:
     constant = [name for name, column in zip(label_names, labels.T, strict=True) if len(np.unique(column)) < 2]
     if constant:
         raise ValueError(
-            f"Among these {what or f'{len(labels)} recordings'} {', '.join(constant)} is present in all or in none, so nothing can be "
-            f"learnt or scored about it; take more recordings."
+            f"Among these {what or f'{len(labels)} recordings'} {', '.join(constant)} is present in all or in none, so nothing "
+            f"can be learnt or scored about it; take more recordings."
         )
 
 

@@ -15,7 +15,7 @@ from selfdana_lite.augment import RandomLeadSelection
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.encoders import Encoder
 from selfdana_lite.leads import LEADS, lead_ids, parse_leads
-from selfdana_lite.loop import TrainConfig, fit
+from selfdana_lite.loop import TrainConfig, fit, shuffled_batches
 from selfdana_lite.scores import Scores, refuse_constant_labels, score
 
 ANY = "any"  # leads="any": random lead subsets in training, so that one head serves every lead set
@@ -151,6 +151,20 @@ def _embed_random_subsets(encoder: Encoder, dataset: EcgDataset, draws: int, see
         ]
         passes.append(torch.cat(parts)[order.argsort()])  # back to the order of the dataset
     return torch.cat(passes).cpu().numpy()
+
+
+@torch.no_grad()
+def settle_batch_norm(encoder: Encoder, dataset: EcgDataset, seed: int = 0) -> Encoder:
+    """Measure an encoder's batch norm statistics on random lead subsets of a dataset; no weight changes.
+
+    What a fair untrained control needs: fresh statistics (mean 0, variance 1) know nothing of
+    millivolts, and would squash random features that are much better than that.
+    """
+    generator, device = torch.Generator().manual_seed(seed), next(encoder.parameters()).device
+    encoder.train()
+    for rows in shuffled_batches(len(dataset), 64, generator):
+        encoder(*_on(device, RandomLeadSelection()(dataset.batch(rows, LEADS), generator)))
+    return encoder.eval()
 
 
 def _on(device: torch.device, tensors: Iterable[Tensor]) -> list[Tensor]:

@@ -52,6 +52,8 @@ def run(model: str, stage: str, seed: int, train: EcgDataset, test: EcgDataset, 
     elif stage == "self-supervised":
         config = PretrainConfig(epochs=epochs, seed=seed, **options)
         _refuse_unfinished(pretrain(encoder, train, config), config)
+    else:
+        settle_batch_norm(encoder, train, seed)
     training_s = time.perf_counter() - start
 
     if stage != "supervised":

@@ -1,8 +1,6 @@
 """Many recordings: int16 microvolt on disk, float32 millivolt in a batch, a table beside them."""
 
-import json
 import os
-import tempfile
 import warnings
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -13,14 +11,10 @@ import pandas as pd
 import torch
 
 from selfdana_lite.leads import LeadError, parse_leads
+from selfdana_lite.storage import DatasetError, check_parts, read_parts, write_folder
 
 SAMPLES = Path(__file__).parent.parent / "data_samples"
 MV_PER_MICROVOLT = 1e-3
-_REQUIRED = ("leads", "records", "samples", "sampling_rate_hz", "label_names")
-
-
-class DatasetError(ValueError):
-    """A dataset is missing a part, or its parts disagree; the message names the part and the remedy."""
 
 
 class FlatLeadWarning(UserWarning):
@@ -49,14 +43,7 @@ class EcgDataset:
         self.label_names = tuple(label_names)
         self.sampling_rate_hz = float(sampling_rate_hz)
         self.source = source
-        if stored.dtype != np.int16 or stored.ndim != 3 or stored.shape[:2] != (len(self.leads), len(table)):
-            raise DatasetError(
-                f"Signals are {stored.dtype} {stored.shape}; with {len(self.leads)} leads and {len(table)} rows in the "
-                f"table they must be int16 microvolt ({len(self.leads)}, {len(table)}, samples)."
-            )
-        missing = {"record_id", "patient_id", "fold", *self.label_names} - set(table.columns)
-        if missing:
-            raise DatasetError(f"The table lacks the columns {', '.join(sorted(missing))}; found {', '.join(table.columns)}.")
+        check_parts(stored, table, self.leads, self.sampling_rate_hz, self.label_names)
         self._stored, self._table = stored, table
         self._rows = np.arange(len(table)) if rows is None else rows  # positions in the store, one a recording of this view
 
@@ -66,12 +53,7 @@ class EcgDataset:
 
         Raises DatasetError where a file is missing, truncated, or of another format.
         """
-        path = Path(path)
-        if path.is_dir():
-            return _open_folder(path)
-        if path.suffix == ".npz" and path.is_file():
-            return _open_npz(path)
-        raise DatasetError(f"No dataset at {path}: expected a folder with dataset.json, signals.npy and table.csv, or an .npz.")
+        return cls(**read_parts(path))
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -92,7 +74,8 @@ class EcgDataset:
     def signals(self) -> np.ndarray:
         """int16 microvolt [records, leads, samples]; a view of the store where this is the whole dataset, else a copy."""
         by_record = self._stored.transpose(1, 0, 2)
-        return by_record if len(self) == len(self._table) else by_record[self._rows]
+        whole = np.array_equal(self._rows, np.arange(len(self._table)))
+        return by_record if whole else by_record[self._rows]
 
     @property
     def table(self) -> pd.DataFrame:
@@ -185,73 +168,20 @@ def write_dataset(
 
     The folder appears whole or not at all. Raises FileExistsError rather than overwrite.
     """
-    folder = Path(folder)
-    if folder.exists():
-        raise FileExistsError(f"{folder} exists already; choose another place, or move it away first.")
-    stored = np.ascontiguousarray(np.asarray(signals_uv).transpose(1, 0, 2))  # [leads, records, samples]
+    signals_uv = np.asarray(signals_uv)
+    if signals_uv.ndim != 3:
+        raise DatasetError(f"Signals have shape {signals_uv.shape}; expected int16 microvolt [records, leads, samples].")
+    stored = np.ascontiguousarray(signals_uv.transpose(1, 0, 2))  # [leads, records, samples]
     EcgDataset(stored, table, leads, sampling_rate_hz, label_names)  # refuses parts that disagree before a byte is written
     facts = {
         "format": 1,
         "source": source,
         "licence": licence,
         "sampling_rate_hz": sampling_rate_hz,
-        "leads": list(leads),
+        "leads": list(parse_leads(leads)),
         "label_names": list(label_names),
         "records": len(table),
         "samples": stored.shape[2],
     }
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as unfinished:
-        parts = Path(unfinished) / "parts"
-        parts.mkdir()
-        np.save(parts / "signals.npy", stored)
-        table.to_csv(parts / "table.csv", index=False)
-        (parts / "dataset.json").write_text(json.dumps(facts, indent=2) + "\n")
-        parts.rename(folder)
+    write_folder(Path(folder), stored, table, facts)
     return EcgDataset.open(folder)
-
-
-def _open_folder(folder: Path) -> EcgDataset:
-    for name in ("dataset.json", "signals.npy", "table.csv"):
-        if not (folder / name).is_file():
-            raise DatasetError(f"{folder} lacks {name}; a dataset folder holds dataset.json, signals.npy and table.csv.")
-    try:
-        facts = json.loads((folder / "dataset.json").read_text())
-        stored = np.load(folder / "signals.npy", mmap_mode="r", allow_pickle=False)
-        table = pd.read_csv(folder / "table.csv")
-    except (ValueError, EOFError) as error:  # bad JSON, a pickle, a short memory map or an unreadable table
-        raise DatasetError(f"{folder} holds a damaged or truncated file ({error}); write or download it again.") from error
-    missing = [name for name in _REQUIRED if not isinstance(facts, dict) or name not in facts]
-    if missing:
-        raise DatasetError(f"{folder / 'dataset.json'} lacks {', '.join(missing)}; write the dataset again.")
-    if stored.shape != (len(facts["leads"]), facts["records"], facts["samples"]) or len(table) != facts["records"]:
-        raise DatasetError(
-            f"{folder} disagrees with itself: dataset.json says {len(facts['leads'])} leads, {facts['records']} records, "
-            f"{facts['samples']} samples; signals.npy is {stored.shape} and table.csv has {len(table)} rows. Write it again."
-        )
-    return EcgDataset(
-        stored, table, facts["leads"], facts["sampling_rate_hz"], facts["label_names"], source=facts.get("source", str(folder))
-    )
-
-
-def _open_npz(path: Path) -> EcgDataset:
-    """The archive format of the real recordings: signals [records, leads, samples] with labels beside them."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            part = {name: archive[name] for name in archive.files}
-        if str(part["units"]) not in ("uV", "microvolt"):
-            raise DatasetError(f"{path} is in {part['units']}; expected microvolt (uV): convert it before opening.")
-        names = part["superclass_names"].tolist()
-        table = pd.DataFrame({"record_id": part["record_id"], "patient_id": part["patient_id"], "fold": part["strat_fold"]})
-        table[names] = part["y_super"]
-        for extra in ("age", "sex"):
-            if extra in part:
-                table[extra] = part[extra]
-        stored = part["signals"].transpose(1, 0, 2)  # [leads, records, samples]
-        return EcgDataset(stored, table, part["lead_names"].tolist(), float(part["fs"]), names, source=str(path))
-    except KeyError as error:
-        raise DatasetError(f"{path} lacks the array {error}; it is not an archive of ECGs in the expected form.") from error
-    except (OSError, EOFError, ValueError) as error:
-        if isinstance(error, DatasetError | LeadError):
-            raise
-        raise DatasetError(f"{path} is damaged or truncated ({error}); copy or download it again.") from error

@@ -143,11 +143,15 @@ def make_channel_adaptive(
     where no convolution expects 12 leads, or where several do and a trial run cannot tell which.
     """
     found = [name for name, m in model.named_modules() if isinstance(m, nn.Conv1d) and m.in_channels == len(LEADS)]
-    unknown = set(convolutions or ()) - set(found)
-    if not found or unknown:
+    if not found:
         raise ValueError(
-            f"{', '.join(sorted(unknown)) or 'No layer'} in {type(model).__name__} is a Conv1d that expects 12 leads "
-            f"(found: {', '.join(found) or 'none'}); make_channel_adaptive replaces the Conv1d through which the leads enter."
+            f"No Conv1d in {type(model).__name__} expects 12 channels; make_channel_adaptive replaces the Conv1d "
+            f"through which twelve leads enter."
+        )
+    if isinstance(convolutions, str) or not set(convolutions or ()) <= set(found):
+        raise ValueError(
+            f"convolutions={convolutions!r} must be a list out of {found}, the Conv1d layers of {type(model).__name__} "
+            f"that expect 12 channels."
         )
     chosen = convolutions or (found if len(found) == 1 else _convolutions_that_see_leads(model, found))
     adaptive = copy.deepcopy(model)

@@ -90,9 +90,14 @@ class Encoder(nn.Module):
 
 def as_lead_ids(signals_mv: Tensor, leads: str | Iterable[str] | Tensor) -> Tensor:
     """lead_ids int64 [B, k] for signals [B, k, T], from names or ids; ValueError where they disagree."""
-    if signals_mv.ndim != 3:
-        raise ValueError(f"Expected signals [batch, leads, samples] in mV; found shape {tuple(signals_mv.shape)}.")
+    if signals_mv.ndim != 3 or not signals_mv.is_floating_point():
+        raise ValueError(
+            f"Expected floating-point signals [batch, leads, samples] in mV; found {signals_mv.dtype} "
+            f"{tuple(signals_mv.shape)}."
+        )
     ids = leads if isinstance(leads, Tensor) else torch.tensor(lead_ids(leads))
+    if ids.ndim == 0 or ids.is_floating_point():
+        raise ValueError(f"Expected lead ids int64 [leads] or [batch, leads]; found {ids.dtype} {tuple(ids.shape)}.")
     if ids.shape[-1] != signals_mv.shape[1] or (ids.ndim == 2 and len(ids) != len(signals_mv)) or ids.ndim not in (1, 2):
         raise ValueError(
             f"{ids.shape[-1]} leads are named (lead ids {tuple(ids.shape)}), but the signals {tuple(signals_mv.shape)} hold "

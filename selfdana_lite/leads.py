@@ -34,9 +34,15 @@ class LeadError(ValueError):
 
 
 def canonical_lead(name: str) -> str | None:
-    """The canonical name for one spelling ("avr", "MLII", "ECG V1", "lead_ii"), or None if unknown."""
-    words = re.split(r"[\s_.:-]+", unicodedata.normalize("NFKC", str(name)).strip().lower())
-    return _ALIASES.get("".join(word for word in words if word not in _NOISE_WORDS))
+    """The canonical name for one spelling ("avr", "MLII", "ECG V1", "lead_ii"), or None if unknown.
+
+    "-aVR" is the inverted lead of Cabrera's order and "I-II" a difference: neither is a lead of ours.
+    """
+    spelling = unicodedata.normalize("NFKC", str(name)).strip().lower()
+    words = [word for word in re.split(r"[\s_.:-]+", spelling) if word not in _NOISE_WORDS]
+    if re.search(r"(?:^|[\s_.:])-", spelling) or sum(word in _ALIASES for word in words) > 1:
+        return None
+    return _ALIASES.get("".join(words))
 
 
 def parse_leads(leads: str | Iterable[str]) -> tuple[str, ...]:
@@ -85,6 +91,10 @@ def limb_lead_residual(signals_mv: np.ndarray, leads: Sequence[str]) -> np.ndarr
     others = [name for name in LEAD_SETS["6-lead"][2:] if name in names]
     if not {"I", "II"} <= set(names) or not others:
         raise LeadError(f"Checking the limb leads needs I, II and one more of III, aVR, aVL, aVF; found {', '.join(names)}.")
+    if np.ndim(signals_mv) < 2 or signals_mv.shape[-2] != len(names):
+        raise LeadError(
+            f"{len(names)} leads are named for signals {np.shape(signals_mv)}; expected [..., {len(names)}, samples]."
+        )
     limb = derive_limb_leads(signals_mv[..., names.index("I"), :], signals_mv[..., names.index("II"), :])
     recorded = signals_mv[..., [names.index(name) for name in others], :]
     derived = limb[..., [LEADS.index(name) for name in others], :]

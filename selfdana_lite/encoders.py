@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from selfdana_lite.adapter import DimensionAdaptivePooling, LeadAttentionPooling, LeadNames
+from selfdana_lite.backbones import ResidualBlock, Transformer, convolutions, residual_trunk
 from selfdana_lite.leads import LEADS, lead_ids
 
 PER_LEAD_KINDS = ("dap", "lead-max", "lead-attention")
@@ -188,71 +189,3 @@ class MixedLeads(nn.Module):
         kernels = self.mix.weight.transpose(0, 1)[ids]  # a kernel of its own for each recording: [B, k, C, 15]
         grouped = F.conv1d(signals_mv.flatten(0, 1)[None], kernels.transpose(1, 2).flatten(0, 1), groups=len(ids), **settings)
         return grouped.unflatten(1, (len(ids), self.channels)).squeeze(0)  # [1, B * C, T / 2] -> [B, C, T / 2]
-
-
-def convolutions(channels_in: int, channels: Iterable[int], kernels: Iterable[int], strides: Iterable[int]) -> nn.Sequential:
-    """A plain stack of strided convolutions, each with batch norm and ReLU."""
-    layers = []
-    for width, kernel, stride in zip(channels, kernels, strides, strict=True):
-        layers += [nn.Conv1d(channels_in, width, kernel, stride, kernel // 2, bias=False), nn.BatchNorm1d(width), nn.ReLU()]
-        channels_in = width
-    return nn.Sequential(*layers)
-
-
-class ResidualBlock(nn.Module):
-    """Two convolutions and a way around them (He et al. 2016, in one dimension): [B, C_in, T] -> [B, C_out, T / stride]."""
-
-    def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int):
-        super().__init__()
-        self.body = nn.Sequential(
-            *convolutions(channels_in, [channels_out], [kernel], [stride]),
-            nn.Conv1d(channels_out, channels_out, kernel, padding=kernel // 2, bias=False),
-            nn.BatchNorm1d(channels_out),
-        )
-        same = channels_in == channels_out and stride == 1
-        self.around = (
-            nn.Identity()
-            if same
-            else nn.Sequential(
-                nn.AvgPool1d(stride, ceil_mode=True),
-                nn.Conv1d(channels_in, channels_out, 1, bias=False),
-                nn.BatchNorm1d(channels_out),
-            )
-        )
-
-    def forward(self, maps: Tensor) -> Tensor:
-        return F.relu(self.body(maps) + self.around(maps))
-
-
-def residual_trunk() -> nn.Sequential:
-    """Two residual blocks: frames [B, 64, T / 16] -> [B, 128, T / 32]."""
-    trunk = nn.Sequential(ResidualBlock(64, 128, kernel=5, stride=2), ResidualBlock(128, 128, kernel=5, stride=1))
-    trunk.channels = 128
-    return trunk
-
-
-class Transformer(nn.Module):
-    """wav2vec 2.0's trunk, small (Baevski et al. 2020): frames [B, C, F] -> context [B, channels, F].
-
-    Positions come from a depthwise convolution, so recordings of any length fit. Where masked
-    [B, F] is true, a learned vector takes the frame's place (only in masked pre-training).
-    """
-
-    channels = 128
-
-    def __init__(self, channels_in: int, layers: int = 3, heads: int = 4):
-        super().__init__()
-        self.project = nn.Linear(channels_in, self.channels)
-        self.mask_vector = nn.Parameter(torch.randn(self.channels) * 0.1)
-        self.position = nn.Conv1d(self.channels, self.channels, kernel_size=15, padding=7, groups=self.channels)
-        layer = nn.TransformerEncoderLayer(
-            self.channels, heads, 2 * self.channels, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
-        )
-        self.layers = nn.TransformerEncoder(layer, layers, norm=nn.LayerNorm(self.channels), enable_nested_tensor=False)
-
-    def forward(self, frames: Tensor, masked: Tensor | None = None) -> Tensor:
-        tokens = self.project(frames.transpose(1, 2))  # [B, F, channels]
-        if masked is not None:
-            tokens = torch.where(masked[..., None], self.mask_vector.to(tokens.dtype), tokens)
-        tokens = tokens + F.gelu(self.position(tokens.transpose(1, 2))).transpose(1, 2)
-        return self.layers(tokens).transpose(1, 2)  # [B, channels, F]

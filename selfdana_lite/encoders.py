@@ -134,8 +134,7 @@ class PerLead(nn.Module):
     def __init__(self, config: EncoderConfig):
         super().__init__()
         self.stem = convolutions(1, (16, 32, self.channels), kernels=(15, 7, 5), strides=(4, 2, 2))
-        self.by_name = config.kind != "dap"
-        self.names = LeadNames(self.channels) if self.by_name else None
+        self.names = None if config.kind == "dap" else LeadNames(self.channels)
         if config.kind == "lead-attention":
             self.pooling = LeadAttentionPooling(self.channels, config.slots)
         else:
@@ -144,14 +143,15 @@ class PerLead(nn.Module):
 
     def forward(self, signals_mv: Tensor, ids: Tensor) -> Tensor:
         batch, leads, samples = signals_mv.shape
-        if not self.by_name:  # DAP merges neighbours: put the leads in the order of LEADS first
-            order = ids.argsort(dim=1)
+        by_name = isinstance(self.pooling, LeadAttentionPooling)
+        if not by_name and self.pooling.slots > 1:  # DAP merges neighbours: put the leads in the order of LEADS first
+            ids, order = ids.sort(dim=1)
             signals_mv = signals_mv.gather(1, order[..., None].expand(-1, -1, samples))
         maps = self.stem(signals_mv.reshape(batch * leads, 1, samples))  # [B * k, C, T / 16]
         maps = maps.unflatten(0, (batch, leads)).transpose(1, 2)  # [B, C, k, T / 16]
-        if self.by_name:
+        if self.names is not None:
             maps = self.names(maps, ids)
-        pooled = self.pooling(maps, ids) if isinstance(self.pooling, LeadAttentionPooling) else self.pooling(maps)
+        pooled = self.pooling(maps, ids) if by_name else self.pooling(maps)
         return self.merge(pooled.flatten(1, 2))  # [B, C * slots, T / 16] -> [B, C, T / 16]
 
 

@@ -106,7 +106,11 @@ def _rule_paper(figure: go.Figure, duration_s: float) -> None:
     small = {"showgrid": True, "gridcolor": SMALL_SQUARE}
     figure.update_layout(
         xaxis=squares
-        | {"title": "time (s): 0.04 s a small square, 25 mm/s", "range": [-MARK_S, duration_s], "minor": small | {"dtick": 0.04}}
+        | {
+            "title": "time (s): 0.04 s a small square, 25 mm/s",
+            "range": [-MARK_S, duration_s],
+            "minor": small | {"dtick": 0.04},
+        }
         | {"dtick": 0.2, "tickvals": np.arange(0, duration_s + 0.1, 0.2), "tickangle": 0}
         | {"ticktext": [f"{t:g}" if round(t * 10) % 10 == 0 else "" for t in np.arange(0, duration_s + 0.1, 0.2)]},
         yaxis=squares

@@ -134,8 +134,8 @@ def _stacked(ecg: go.Figure, scores: go.Figure) -> go.Figure:
         height=plot_px + margin.t + FOOT_PX,
         margin={"l": 60, "b": FOOT_PX},
     )
+    title = scores.layout.title.to_plotly_json()
     both.add_annotation(
-        text=scores.layout.title.text, font=scores.layout.title.font.to_plotly_json(), xref="paper", yref="paper", x=0, xanchor="left",
-        y=BARS_PX / plot_px, yanchor="bottom", showarrow=False,
-    )  # fmt: skip
+        **title, xref="paper", yref="paper", x=0, xanchor="left", y=BARS_PX / plot_px, yanchor="bottom", showarrow=False
+    )
     return both

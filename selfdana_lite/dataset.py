@@ -133,10 +133,11 @@ class EcgDataset:
         rows = np.atleast_1d(np.asarray(rows))
         if rows.dtype == bool and rows.shape == (len(self),):
             return np.flatnonzero(rows)
-        if rows.dtype.kind not in "iu" or rows.ndim != 1 or (rows.size and (rows.min() < 0 or rows.max() >= len(self))):
+        whole = rows.dtype.kind in "iu" and rows.ndim == 1
+        if not whole or (rows.size and (rows.min() < 0 or rows.max() >= len(self))):
             raise DatasetError(
                 f"Rows must be whole numbers from 0 to {len(self) - 1}, or a mask of {len(self)} booleans; "
-                f"found {rows.dtype} {rows.shape}" + (f" from {rows.min()} to {rows.max()}." if rows.size else ".")
+                f"found {rows.dtype} {rows.shape}" + (f" from {rows.min()} to {rows.max()}." if whole else ".")
             )
         return rows
 

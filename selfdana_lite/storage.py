@@ -122,7 +122,7 @@ def _read_npz(path: Path) -> dict[str, Any]:
 def _npz_arrays(path: Path) -> dict[str, np.ndarray]:
     if not zipfile.is_zipfile(path):
         raise DatasetError(f"{path} is no .npz archive, or is truncated: its end is missing; copy or download it again.")
-    with np.load(path, allow_pickle=False) as archive:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:  # numpy leaves a damaged file open
         missing = [name for name in _NPZ_ARRAYS if name not in archive.files]
         if missing:
             raise DatasetError(f"{path} lacks the arrays {', '.join(missing)}; it is not an archive of ECGs as expected.")

@@ -13,7 +13,7 @@ SHOWN_S = 10.0
 ROW_MV = 2.5  # from one row's zero line to the next
 PX_PER_MM = 3.4  # makes 10 s as wide as a notebook on a small laptop
 MM_PER_S, MM_PER_MV = 25, 10
-MARGIN_PX = {"l": 40, "r": 10, "t": 40, "b": 45}
+MARGIN_PX = {"l": 60, "r": 10, "t": 40, "b": 45}
 MARK_S = 0.5  # room at the left for the calibration mark
 INK, SMALL_SQUARE, LARGE_SQUARE, ABSENT = "#1a1a1a", "#f7dada", "#e9aaaa", "#e4e4e4"
 FONT = {"size": 14, "color": INK}
@@ -37,6 +37,8 @@ def ecg_figure(signals_mv: np.ndarray, leads: str | Iterable[str], sampling_rate
             figure.add_scatter(x=time_s, y=part_mv - ROW_MV * row, name=lead, mode="lines", line={"color": INK, "width": 1.3})
             _label_cell(figure, lead, lead in names, (start_s, start_s + duration_s / 4), -ROW_MV * row)
     _rule_paper(figure, duration_s)
+    if (whole_s := signals_mv.shape[1] / sampling_rate_hz) > SHOWN_S:
+        title = f"{title} (the first {SHOWN_S:g} of {whole_s:g} s)".strip()
     return figure.update_layout(title={"text": title, "font": {"size": 16}, "x": 0.01, "y": 0.99, "yanchor": "top"})
 
 
@@ -104,18 +106,24 @@ def _rule_paper(figure: go.Figure, duration_s: float) -> None:
     bottom = min(-ROW_MV * (len(ROWS) - 0.5), lowest - 0.1)
     squares = {"zeroline": False, "showgrid": True, "gridcolor": LARGE_SQUARE, "fixedrange": True}
     small = {"showgrid": True, "gridcolor": SMALL_SQUARE}
+    fifths = np.arange(round(duration_s * 5) + 1)  # a large square is 0.2 s; whole seconds get a number
+    figure.update_xaxes(
+        squares,
+        title={"text": "time (s): 25 mm/s, 0.04 s a small square", "font": FONT},
+        range=[-MARK_S, duration_s],
+        minor=small | {"dtick": 0.04},
+        tickvals=fifths / 5,
+        ticktext=[str(n // 5) if n % 5 == 0 else "" for n in fifths],
+    )
+    figure.update_yaxes(
+        squares,
+        title={"text": "10 mm/mV, 0.1 mV a small square", "font": FONT},
+        range=[bottom, top],
+        minor=small | {"dtick": 0.1},
+        dtick=0.5,
+        showticklabels=False,
+    )
     figure.update_layout(
-        xaxis=squares
-        | {
-            "title": "time (s): 0.04 s a small square, 25 mm/s",
-            "range": [-MARK_S, duration_s],
-            "minor": small | {"dtick": 0.04},
-        }
-        | {"dtick": 0.2, "tickvals": np.arange(0, duration_s + 0.1, 0.2), "tickangle": 0}
-        | {"ticktext": [f"{t:g}" if round(t * 10) % 10 == 0 else "" for t in np.arange(0, duration_s + 0.1, 0.2)]},
-        yaxis=squares
-        | {"title": "0.1 mV a small square", "range": [bottom, top], "showticklabels": False}
-        | {"dtick": 0.5, "minor": small | {"dtick": 0.1}},
         width=round((duration_s + MARK_S) * MM_PER_S * PX_PER_MM) + MARGIN_PX["l"] + MARGIN_PX["r"],
         height=round((top - bottom) * MM_PER_MV * PX_PER_MM) + MARGIN_PX["t"] + MARGIN_PX["b"],
         margin=MARGIN_PX,

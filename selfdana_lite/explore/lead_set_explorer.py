@@ -132,7 +132,7 @@ def _stacked(ecg: go.Figure, scores: go.Figure) -> go.Figure:
         yaxis2=scores.layout.yaxis.update(anchor="x2", domain=[0, BARS_PX / plot_px]),
         yaxis={"domain": [1 - ecg_px / plot_px, 1]},
         height=plot_px + margin.t + FOOT_PX,
-        margin={"l": 60, "b": FOOT_PX},
+        margin={"b": FOOT_PX},
     )
     title = scores.layout.title.to_plotly_json()
     both.add_annotation(

@@ -52,7 +52,12 @@ def score_figure(table: pd.DataFrame, chosen: str) -> go.Figure:
         layout={
             "title": {"text": "What the encoder still knows at each lead set", "font": {"size": 16}},
             "xaxis": {"title": "", "fixedrange": True},
-            "yaxis": {"title": "macro AUROC", "range": _auroc_range(table), "dtick": 0.1, "fixedrange": True},
+            "yaxis": {
+                "title": {"text": "macro AUROC", "font": FONT},
+                "range": _auroc_range(table),
+                "dtick": 0.1,
+                "fixedrange": True,
+            },
             "plot_bgcolor": "white",
             "showlegend": False,
             "height": 260,

@@ -1,0 +1,137 @@
+"""Self-checks take the right answer and say what is wrong with others; every folded solution is right."""
+
+import itertools
+import re
+import sys
+
+import nbformat
+import pandas as pd
+import pytest
+import torch
+from notebook_runner import ROOT
+
+import selfdana_lite as sd
+from selfdana_lite import explore
+
+sys.path.append(str(ROOT / "notebooks"))
+import course
+
+SCORES = pd.DataFrame(
+    {"lead_set": list(sd.LEAD_SETS), "macro_auroc": [0.85, 0.80, 0.82, 0.83, 0.79, 0.75], "low": 0.7, "high": 0.9}
+)
+MODEL = "dap, RLS"
+RESULTS = pd.DataFrame(
+    {
+        "model": [MODEL] * 4 + ["zero-pad, RLS"] * 4,
+        "stage": ["untrained", "untrained", "pre-trained", "pre-trained"] * 2,
+        "lead_set": ["12-lead", "1-lead"] * 4,
+        "macro_auroc": [0.75, 0.65, 0.85, 0.75, 0.78, 0.70, 0.80, 0.70],
+    }
+)
+
+
+class Oracle:
+    """Stands for a classifier whose score for any leads is known: V2 tells it most."""
+
+    def score(self, leads):
+        return 0.9 if {"V2"} & set(leads) else 0.8 if "II" in leads else 0.6
+
+
+@pytest.fixture
+def oracle(monkeypatch):
+
+    def evaluate(asked, dataset, leads, bootstrap=1000):
+        return sd.Scores(asked.score(sd.parse_leads(leads)), (0, 0), {}, {}, 1, 1)
+
+    monkeypatch.setattr(sd, "evaluate", evaluate)
+    return Oracle()
+
+
+@pytest.mark.parametrize(
+    ("fall", "said"),
+    [
+        (0.1, "Right: 0.100"),
+        (None, "No answer yet"),
+        (-0.1, "sign"),
+        (10.0, "percentage"),
+        (0.1 / 0.85, "share"),
+        (0.06, "this is the fall to 2-lead"),
+        (0.75, "0.750 is not the difference"),
+    ],
+)
+def test_check_fall(fall, said):
+    assert said in course.check_fall(fall, SCORES)
+    assert course.check_fall(fall, SCORES).startswith("Right") == (fall == 0.1)
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        ("I, V2", "Right: I and V2 score 0.900, I and II 0.800."),
+        (("v2", "avr"), "Right: V2 and aVR"),
+        (None, "No answer yet"),
+        ("I, V9", "Not yet: Unknown lead 'V9'"),
+        ("I, II, V2", "Not yet: 3 named"),
+        ("II, I", "Not yet: this is the pair to beat"),
+        ("II, III", "Not yet: II and III score 0.800, I and II 0.800. But any two limb leads"),
+        ("I, V1", "Not yet: I and V1 score 0.600, I and II 0.800. Look for"),
+    ],
+)
+def test_check_pair(oracle, pair, said):
+    assert course.check_pair(pair, oracle, None).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("gain", "said"),
+    [
+        (0.1, "Right: pre-training is worth +0.100; the rest of the 0.800"),
+        (None, "No answer yet"),
+        (-0.1, "sign"),
+        (0.8, "credit for everything"),
+        (0.3, "credit for everything"),
+        (0.055, "mean over all models"),
+        (0.2, "0.200 is not the difference"),
+    ],
+)
+def test_check_gain(gain, said):
+    assert said in course.check_gain(gain, RESULTS, MODEL)
+    assert course.check_gain(gain, RESULTS, MODEL).startswith("Right") == (gain == 0.1)
+
+
+def test_an_answer_stays_folded():
+    shown = course.reveal("Open", "It is **0.8**.")
+    assert shown.data.startswith("<details><summary>Open</summary>\n\nIt is **0.8**.")
+
+
+def solutions_of(stem):
+    """The folded solution under each exercise of a lesson, by the name of the check that follows the answer."""
+    cells = nbformat.read(ROOT / f"notebooks/{stem}.ipynb", as_version=4).cells
+    for answer, solution in itertools.pairwise(cells):
+        if answer.cell_type == "code" and "course.check_" in answer.source:
+            (code,) = re.findall(r"<summary>Solution</summary>\n\n```python\n(.*?)```", solution.source, re.DOTALL)
+            yield answer.source, code
+
+
+def test_every_solution_of_lesson_00_is_right(oracle, capsys):
+    names = {"sd": sd, "course": course, "scores": SCORES, "results": RESULTS, "MODELS": [MODEL], "clf": oracle, "test": None}
+    solutions = list(solutions_of("00_start_here"))
+    assert len(solutions) == 3
+    for answer, solution in solutions:
+        exec(answer, names)
+        assert capsys.readouterr().out.startswith("No answer yet"), "the lesson is committed unanswered"
+        exec(solution, names)
+        exec(answer.splitlines()[-1], names)
+        assert capsys.readouterr().out.startswith("Right:")
+
+
+def test_the_exercises_meet_real_tables(samples_path):
+    """The checks read the columns that the package writes."""
+    recordings = sd.EcgDataset.open(samples_path).where(folds=[9])
+    torch.manual_seed(0)
+    clf = sd.Classifier(sd.build_encoder(), recordings.label_names, "any").eval()
+    scores = explore.score_table(clf, recordings, bootstrap=0)
+    by_set = scores.set_index("lead_set")["macro_auroc"]
+    assert course.check_fall(by_set["12-lead"] - by_set["1-lead"], scores).startswith("Right")
+    assert "score" in course.check_pair("I, V2", clf, recordings)
+    results = pd.concat([scores.assign(model="m", stage=stage) for stage in ("untrained", "pre-trained")])
+    assert course.check_gain(0.0, results, "m").startswith("Right")

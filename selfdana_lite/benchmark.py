@@ -94,9 +94,25 @@ def missing_runs(results: pd.DataFrame, seeds: int) -> list[tuple[str, str, int]
     return [(*one, seed) for seed in range(seeds) for one in each if (*one, seed) not in done]
 
 
+def gap_to_rival(
+    results: pd.DataFrame, ours: str = "lead-attention, RLS", rival: str = "zero-pad, RLS as zeros"
+) -> pd.DataFrame:
+    """Rows like those of results, whose macro_auroc is ours less the rival's, seed by seed."""
+    of = results.set_index(["model", "stage", "seed", "head", "lead_set"])["macro_auroc"]
+    both = [
+        of.xs(name) if name in of.index.get_level_values("model") else of.iloc[:0].droplevel("model") for name in (ours, rival)
+    ]
+    gap = (both[0] - both[1]).dropna()
+    return gap.rename("macro_auroc").reset_index().assign(model=f"{ours} minus {rival}")
+
+
 def tables(results: pd.DataFrame) -> str:
-    """Markdown: macro AUROC, mean and standard deviation over seeds, a column a lead set, best pre-trained rows first."""
-    spread = results.groupby(["model", "stage", "head", "lead_set"])["macro_auroc"].agg(["mean", "std"])
+    """Markdown: macro AUROC, mean and standard deviation over seeds, a column a lead set."""
+    spread = (
+        pd.concat([results, gap_to_rival(results)])
+        .groupby(["model", "stage", "head", "lead_set"])["macro_auroc"]
+        .agg(["mean", "std"])
+    )
     spread["text"] = [
         f"{mean:.3f}" if np.isnan(std) else f"{mean:.3f} ± {std:.3f}"  # one seed has no deviation
         for mean, std in zip(spread["mean"], spread["std"], strict=True)

@@ -175,7 +175,8 @@ def _convolutions_that_see_leads(model: nn.Module, candidates: Sequence[str]) ->
     trial, seen = copy.deepcopy(model).eval(), {}
     for name in candidates:
         layer = PerLeadConv1d(trial.get_submodule(name), DimensionAdaptivePooling(1))
-        layer.register_forward_pre_hook(lambda _, inputs, name=name: seen.setdefault(name, inputs[0].shape[1]))
+        # update() returns None: whatever else a pre-hook returns would take the place of the layer's input.
+        layer.register_forward_pre_hook(lambda _, inputs, name=name: seen.update({name: inputs[0].shape[1]}))
         trial = _replace(trial, name, layer)
     like = next(model.parameters())
     try:

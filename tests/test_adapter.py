@@ -291,7 +291,7 @@ class Undecided(nn.Module):
 
 def test_where_a_trial_cannot_tell_the_caller_names_the_layer():
     with pytest.raises(
-        ValueError, match=r"enter, inner all expect 12 channels, and a trial run .*name those that see the leads"
+        ValueError, match=r"enter, inner all expect 12 channels, and a trial run .*failed \(mat1.*name those that see the leads"
     ):
         make_channel_adaptive(Undecided())
     adaptive = make_channel_adaptive(Undecided(), convolutions=["enter"])

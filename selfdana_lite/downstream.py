@@ -106,13 +106,17 @@ def _choose_logistic(x: Tensor, labels: Tensor, patients: np.ndarray, label_name
     everyone = np.random.default_rng(seed).permutation(np.unique(patients))
     held_out = np.isin(patients, everyone[: len(everyone) // 4])
     fit_rows, check_rows = np.flatnonzero(~held_out), np.flatnonzero(held_out)
-    what = f"{len(everyone) // 4} patients, held out to choose the regularisation,"
-    refuse_constant_labels(labels[check_rows].numpy(), label_names, what)
+    checks = labels[check_rows].numpy()
+    judged = [c for c, column in enumerate(checks.T) if len(np.unique(column)) == 2]  # a rare class may be missing here
+    if not judged:
+        refuse_constant_labels(checks, label_names, f"{len(everyone) // 4} patients, held out to choose the regularisation,")
+    names = [label_names[c] for c in judged]
     held_out_auroc = {}
     for l2 in L2_PENALTIES:
         weight, bias = fit_logistic(x[fit_rows], labels[fit_rows], l2)
         predictions = (x[check_rows] @ weight.T + bias).numpy()
-        held_out_auroc[l2] = score(labels[check_rows], predictions, label_names, patients[check_rows], bootstrap=0).macro_auroc
+        scores = score(checks[:, judged], predictions[:, judged], names, patients[check_rows], bootstrap=0)
+        held_out_auroc[l2] = scores.macro_auroc
     return fit_logistic(x, labels, max(held_out_auroc, key=held_out_auroc.get))
 
 

@@ -1,0 +1,392 @@
+"""Probes and fine-tuning: held against scikit-learn and algebra; what is frozen stays; what is absent is not read."""
+
+import contextlib
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from small import PowerCut, cut_power, differing, in_memory, on_batch, seeded_encoder, small_dataset, stop_by_hand, weights
+from torch import nn
+from torch.nn import functional as F
+
+from selfdana_lite import downstream
+from selfdana_lite.checkpoint import CheckpointError
+from selfdana_lite.downstream import (
+    STRATEGIES,
+    Classifier,
+    FineTuneConfig,
+    embed,
+    evaluate,
+    fine_tune,
+    fit_logistic,
+    linear_probe,
+)
+from selfdana_lite.leads import LEADS, LeadError
+
+FROZEN = ("bitfit", "layernorm", "linear")
+
+
+@pytest.fixture(scope="module")
+def recordings():
+    return small_dataset(folds=[1, 2, 3], records=120, samples=128)
+
+
+@pytest.fixture(scope="module")
+def others():
+    return small_dataset(folds=[9], records=40, samples=128)
+
+
+def config(**settings) -> FineTuneConfig:
+    return FineTuneConfig(**{"epochs": 2, "batch_size": 40, "precision": "float32"} | settings)
+
+
+def tuned(encoder, dataset, leads="I, II", strategy="full", settings=None, **options) -> Classifier:
+    return fine_tune(encoder, dataset, leads, strategy, settings or config(), progress=False, **options)
+
+
+def relabelled(dataset, labels, names=None):
+    table = dataset.table[["record_id", "patient_id", "fold"]].copy()
+    names = names or list(dataset.label_names)
+    table[names] = labels
+    return in_memory(dataset.signals, table, dataset.leads, names)
+
+
+# The logistic regression
+
+
+@pytest.fixture(scope="module")
+def problem():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 6))
+    return x, (x @ rng.normal(size=(6, 3)) + rng.normal(size=(200, 3)) > [0, 1, -2]).astype(np.float64)
+
+
+@pytest.mark.parametrize("l2", [0.1, 0.003])
+def test_fit_logistic_finds_what_scikit_learn_finds(problem, l2):
+    x, labels = problem
+    weight, bias = fit_logistic(torch.from_numpy(x).float(), torch.from_numpy(labels).float(), l2)
+    for c in range(3):
+        reference = LogisticRegression(C=1 / (l2 * len(x)), tol=1e-8, max_iter=1000).fit(x, labels[:, c])
+        assert weight[c].numpy() == pytest.approx(reference.coef_[0], rel=2e-3, abs=2e-3)
+        assert bias[c].item() == pytest.approx(reference.intercept_[0], rel=2e-3, abs=2e-3)
+
+
+def test_fit_logistic_without_features_that_help_predicts_how_often_a_class_occurs():
+    labels = torch.tensor([[1.0], [0], [0], [0]])
+    weight, bias = fit_logistic(torch.zeros(4, 2), labels, l2=0.01)
+    assert torch.sigmoid(bias).item() == pytest.approx(0.25, abs=1e-4)
+    assert weight.abs().max() == 0
+
+
+def test_regularisation_is_chosen_on_patients_that_the_fit_has_not_seen(problem, monkeypatch):
+    x, labels = problem
+    patients = np.arange(200) // 4
+    x = np.column_stack([x, patients])  # so that each row says whose it is
+    seen, asked = [], []
+
+    def spy_fit(rows, *rest):
+        seen.append(set(rows[:, 6].tolist()))
+        return torch.zeros(3, 7), torch.zeros(3)
+
+    def spy_score(labels, predictions, names, patient_ids, bootstrap):
+        asked.append(set(patient_ids.tolist()))
+        return type("", (), {"macro_auroc": [0.5, 0.7, 0.6, 0.7][len(asked) - 1]})
+
+    monkeypatch.setattr(downstream, "fit_logistic", spy_fit)
+    monkeypatch.setattr(downstream, "score", spy_score)
+    downstream._choose_logistic(torch.from_numpy(x).float(), torch.from_numpy(labels).float(), patients, "abc", seed=0)
+    everyone = set(range(50))
+    assert all(len(held_out) == 12 for held_out in asked)
+    assert all(fitted | held_out == everyone for fitted, held_out in zip(seen, asked, strict=False))
+    assert not any(fitted & held_out for fitted, held_out in zip(seen, asked, strict=False))
+    assert seen[-1] == everyone, "the last fit uses all"
+
+
+# The linear probe
+
+
+def test_the_folded_head_is_standardise_then_regress(recordings, others, monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    weight, bias = torch.randn(5, 256, generator=generator), torch.randn(5, generator=generator)
+    regressed_on = []
+
+    def chosen(standardised, *_):
+        regressed_on.append(standardised)
+        return weight, bias
+
+    monkeypatch.setattr(downstream, "_choose_logistic", chosen)
+    encoder = seeded_encoder()
+    clf = linear_probe(encoder, recordings, "I, V2")
+    z = embed(encoder, recordings, "I, V2").astype(np.float64)
+    standardised = (embed(encoder, others, "I, V2") - z.mean(0)) / (z.std(0) + 1e-6)
+    expected = standardised @ weight.double().numpy().T + bias.double().numpy()
+    with torch.no_grad():
+        logits = clf(others.batch(range(40), "I, V2"), "I, V2").double().numpy()
+    assert logits == pytest.approx(expected, rel=1e-3, abs=1e-2)
+    assert regressed_on[0].mean(dim=0).abs().max() < 1e-3
+    assert regressed_on[0].std(dim=0).max() == pytest.approx(1, abs=0.01)
+
+
+def test_a_probe_finds_what_the_embedding_knows():
+    """Labels made of the signal's own amplitude, which any encoder passes on, untrained ones too."""
+    train, test = small_dataset([1, 2, 3], 160, 128), small_dataset([9], 50, 128)
+
+    def by_amplitude(dataset):
+        spread = dataset.signals[:, 1].std(axis=1)  # lead II
+        return relabelled(dataset, (spread > 150)[:, None].astype(int), ["large"])
+
+    clf = linear_probe(seeded_encoder(), by_amplitude(train), "II")
+    assert evaluate(clf, by_amplitude(test), "II", bootstrap=0).macro_auroc > 0.9
+
+
+@pytest.mark.parametrize("leads", ["any", "I, II"])
+def test_a_probe_changes_nothing_but_its_own_head(recordings, leads):
+    encoder = seeded_encoder().train()
+    before, draws = weights(encoder), torch.get_rng_state()
+    clf = linear_probe(encoder, recordings, leads)
+    assert differing(before, weights(encoder)) == set()
+    assert clf.encoder is encoder
+    assert torch.get_rng_state().equal(draws)
+
+
+def test_a_probe_for_any_leads_follows_its_seed(recordings):
+    first, again, other = (linear_probe(seeded_encoder(), recordings, seed=seed, draws=2) for seed in (0, 0, 1))
+    assert differing(weights(first), weights(again)) == set()
+    assert differing(weights(first.head), weights(other.head)) == {"weight", "bias"}
+
+
+class Echo(nn.Module):
+    """An "encoder" whose embedding is the mean voltage and the number of leads."""
+
+    embedding_size = 2
+
+    def __init__(self):
+        super().__init__()
+        self.unused = nn.Parameter(torch.zeros(1))
+
+    def forward(self, signals_mv, ids):
+        return torch.stack([signals_mv.mean(dim=(1, 2)), torch.full((len(signals_mv),), float(signals_mv.shape[1]))], dim=1)
+
+
+def test_random_subsets_come_back_in_the_order_of_the_dataset(recordings):
+    offset = np.arange(120, dtype=np.int16)[:, None, None] * 10 + np.zeros((12, 1), np.int16)
+    tagged = in_memory(offset + np.tile(np.int16([-1, 1]), 64), recordings.table, LEADS, recordings.label_names)
+    found = downstream._embed_random_subsets(Echo(), tagged, draws=5, seed=0)
+    assert found[:, 0].reshape(5, 120) == pytest.approx(np.tile(np.arange(120) / 100, (5, 1)), abs=1e-5)
+    assert len(np.unique(found[:, 1])) > 3, "the number of leads is drawn for each batch"
+
+
+def test_a_class_missing_among_the_held_out_patients_is_left_to_the_others_to_judge(recordings):
+    """Two patients with the diagnosis: in most draws none of them is held out."""
+    frequent = np.arange(120) % 2
+    rare = np.isin(recordings.patient_ids, np.unique(recordings.patient_ids)[:2]).astype(int)
+    dataset = relabelled(recordings, np.column_stack([frequent, rare]), ["frequent", "rare"])
+    for seed in range(3):
+        assert linear_probe(seeded_encoder(), dataset, "I", seed=seed).head.weight.isfinite().all()
+    one = (np.arange(120) == 0).astype(int)
+    with pytest.raises(ValueError, match=r"patients, held out to choose the regularisation, rare is present in all or in none"):
+        linear_probe(seeded_encoder(), relabelled(recordings, one[:, None], ["rare"]), "I", seed=0)
+
+
+# Only the leads asked for
+
+
+class Recorder:
+    """A dataset that notes which leads are read."""
+
+    def __init__(self, dataset):
+        self.view, self.asked = dataset.where(rows=range(len(dataset))), set()
+        read = self.view.batch
+
+        def batch(rows, leads=None):
+            self.asked |= set(dataset.leads if leads is None else leads)
+            return read(rows, leads)
+
+        self.view.batch = batch
+
+
+@pytest.mark.parametrize("use", [linear_probe, tuned])
+def test_one_lead_set_reads_only_its_leads(recordings, others, use):
+    train, test = Recorder(recordings), Recorder(others)
+    clf = use(seeded_encoder(), train.view, "I, V2")
+    evaluate(clf, test.view, "V2", bootstrap=0)
+    assert train.asked == {"I", "V2"}
+    assert test.asked == {"V2"}
+
+
+def test_a_dataset_of_those_leads_alone_is_enough_and_gives_the_same(recordings):
+    two = in_memory(recordings.signals[:, [7, 0]], recordings.table, ["V2", "I"], recordings.label_names)
+    for use in (linear_probe, tuned):
+        assert (
+            differing(weights(use(seeded_encoder(), recordings, "I, V2")), weights(use(seeded_encoder(), two, "I, V2")))
+            == set()
+        )
+    with pytest.raises(LeadError, match="no lead II"):
+        linear_probe(seeded_encoder(), two, "II")
+    for use in (linear_probe, tuned):
+        with pytest.raises(LeadError, match="no lead II, III"):
+            use(seeded_encoder(), two, "any")
+
+
+def test_predictions_are_the_sigmoid_of_the_logits_whatever_the_batch(recordings):
+    clf = tuned(seeded_encoder(), recordings, "any", "linear").train()
+    probabilities = clf.predict_proba(recordings, "I")
+    with torch.no_grad():
+        one_by_one = torch.cat([clf(recordings.batch([row], "I"), "I") for row in range(5)])
+    assert probabilities.shape == (120, 5)
+    assert probabilities.dtype == np.float32
+    assert probabilities[:5] == pytest.approx(torch.sigmoid(one_by_one).numpy(), abs=1e-5)
+    assert embed(clf.encoder, recordings, "I", batch_size=7) == pytest.approx(embed(clf.encoder, recordings, "I"), abs=1e-5)
+
+
+# Fine-tuning
+
+
+def expected_names(encoder, strategy: str) -> set[str]:
+    names = [name for name, _ in encoder.named_parameters()]
+    norms = [name for name, module in encoder.named_modules() if isinstance(module, nn.BatchNorm1d | nn.LayerNorm)]
+    return {
+        "full": set(names),
+        "partial": {name for name in names if name.startswith("trunk.")},
+        "bitfit": {name for name in names if name.split(".")[-1] in ("bias", "in_proj_bias")},
+        "layernorm": {name for name in names if name.rpartition(".")[0] in norms},
+        "linear": set(),
+    }[strategy] - {"trunk.mask_vector"}  # stands for hidden frames, and fine-tuning hides none
+
+
+@pytest.mark.parametrize("backbone", ["resnet", "conv-transformer"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_each_strategy_trains_exactly_what_it_says(recordings, strategy, backbone):
+    encoder = seeded_encoder(backbone=backbone).train()
+    before = weights(encoder)
+    clf = tuned(encoder, recordings, "I, II", strategy, config(learning_rate=0.01))
+    assert differing(before, weights(encoder)) == set(), "the encoder handed in is not to change"
+    assert encoder.training
+    changed = differing(before, weights(clf.encoder))
+    parameters = {name for name, _ in encoder.named_parameters()}
+    unreached = changed ^ expected_names(encoder, strategy)
+    assert changed & parameters == expected_names(encoder, strategy), f"wrong: {sorted(unreached & parameters)}"
+    if strategy in FROZEN:
+        assert changed <= parameters, "batch norm's running statistics are to stay"
+    elif backbone == "resnet":
+        assert "trunk.0.body.1.running_mean" in changed
+
+
+def test_all_strategies_train_the_head_and_start_from_the_same_one(recordings):
+    heads = [
+        weights(tuned(seeded_encoder(), recordings, "I", strategy, config(epochs=1)).head) for strategy in ("linear", "bitfit")
+    ]
+    tiny = config(epochs=1, learning_rate=1e-12, weight_decay=0)
+    starts = [weights(tuned(seeded_encoder(), recordings, "I", strategy, tiny).head) for strategy in ("linear", "full")]
+    assert starts[0]["weight"].numpy() == pytest.approx(starts[1]["weight"].numpy(), abs=1e-6)
+    assert all("weight" in differing(starts[0], head) for head in heads)
+
+
+def test_fine_tuning_learns_what_it_is_told():
+    train = small_dataset([1, 2, 3], 160, 128)
+    spread = train.signals[:, 1].std(axis=1)
+    told = relabelled(train, (spread > np.median(spread))[:, None].astype(int), ["large"])
+    clf = tuned(seeded_encoder(), told, "any", "full", config(epochs=8, learning_rate=3e-3))
+    assert clf.history["loss"].iloc[-1] < clf.history["loss"].iloc[0]
+    assert evaluate(clf, told, "II", bootstrap=0).macro_auroc > 0.85
+
+
+def test_the_same_seed_gives_the_same_classifier_and_nobody_elses_draws_change(recordings, monkeypatch):
+    encoders = [seeded_encoder() for _ in range(3)]
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: pytest.fail("seeded the GPUs, which nothing puts back"))
+    before = torch.get_rng_state()
+    first, again, other = (
+        tuned(encoder, recordings, "any", settings=config(seed=seed)) for encoder, seed in zip(encoders, (0, 0, 1), strict=True)
+    )
+    assert first.history["loss"].equals(again.history["loss"])
+    assert differing(weights(first), weights(again)) == set()
+    assert not first.history["loss"].equals(other.history["loss"])
+    assert {"head.weight", "head.bias"} <= differing(weights(first), weights(other))
+    assert torch.get_rng_state().equal(before)
+
+
+@pytest.mark.parametrize(("strategy", "leads"), [("full", "any"), ("partial", "I"), ("bitfit", "any"), ("linear", "I, II")])
+def test_cut_off_and_resumed_it_ends_as_if_it_had_never_stopped(recordings, others, tmp_path, strategy, leads):
+    settings = config(epochs=3, patience=1, learning_rate=0.01)
+    whole = tuned(seeded_encoder(), recordings, leads, strategy, settings, validation=others)
+    path = tmp_path / "run.safetensors"
+    with contextlib.suppress(PowerCut):
+        broken = on_batch(recordings, 4, cut_power)
+        tuned(seeded_encoder(), broken, leads, strategy, settings, validation=others, checkpoint=path)
+    revived = tuned(seeded_encoder(), recordings, leads, strategy, settings, validation=others, checkpoint=path)
+    columns = ["epoch", "loss", "validation_loss"]
+    assert revived.history[columns].equals(whole.history[columns])
+    assert differing(weights(revived), weights(whole)) == set()
+
+
+def test_going_on_with_another_strategy_or_other_leads_is_refused_and_the_message_says_which(recordings, tmp_path):
+    path = tmp_path / "run"
+    tuned(seeded_encoder(), recordings, "I, II", "full", checkpoint=path)
+    with pytest.raises(
+        CheckpointError, match=r"leads was \('I', 'II'\) and is 'any' now; strategy was 'full' and is 'bitfit' now"
+    ):
+        tuned(seeded_encoder(), recordings, "any", "bitfit", checkpoint=path)
+
+
+def test_stopped_by_hand_there_is_a_classifier_all_the_same(recordings):
+    with pytest.warns(UserWarning, match="Stopped by hand in epoch 2"):
+        clf = tuned(seeded_encoder(), on_batch(recordings, 4, stop_by_hand))
+    assert clf.history["epoch"].tolist() == [1]
+    assert np.isfinite(clf.predict_proba(recordings, "I")).all()
+
+
+def test_the_loss_is_the_mean_cross_entropy_over_classes(recordings):
+    """At a learning rate of nothing, the loss of the first epoch is that of the classifier handed back."""
+    still = config(epochs=1, batch_size=120, learning_rate=1e-12, weight_decay=0)
+    clf = tuned(seeded_encoder().eval(), recordings, "I, II", "linear", still)
+    probabilities = torch.from_numpy(clf.predict_proba(recordings, "I, II"))
+    expected = F.binary_cross_entropy(probabilities, torch.from_numpy(recordings.labels).float()).item()
+    assert clf.history["loss"][0] == pytest.approx(expected, rel=1e-4)
+
+
+# Refusals
+
+
+def test_a_class_absent_from_training_or_test_is_named(recordings, others):
+    def without_hyp(dataset):
+        labels = dataset.labels.copy()
+        labels[:, 4] = 0
+        return relabelled(dataset, labels)
+
+    for use in (linear_probe, tuned):
+        with pytest.raises(ValueError, match=r"120 recordings HYP is present in all or in none"):
+            use(seeded_encoder(), without_hyp(recordings), "I")
+    clf = Classifier(seeded_encoder(), recordings.label_names, "any")
+    with pytest.raises(ValueError, match=r"40 recordings HYP is present in all or in none.*take more"):
+        evaluate(clf, without_hyp(others), "I")
+
+
+def test_one_recording_is_too_few(recordings):
+    one = recordings.where(rows=[0])
+    clf = Classifier(seeded_encoder(), recordings.label_names, "any")
+    for use in (
+        lambda: linear_probe(seeded_encoder(), one),
+        lambda: tuned(seeded_encoder(), one),
+        lambda: evaluate(clf, one, "I"),
+    ):
+        with pytest.raises(ValueError, match="1 recordings NORM, MI, STTC, CD, HYP"):
+            use()
+
+
+def test_labels_that_differ_are_refused_even_in_their_order_alone(recordings, others):
+    turned = relabelled(others, others.labels[:, ::-1], list(others.label_names[::-1]))
+    clf = Classifier(seeded_encoder(), recordings.label_names, "any")
+    words = "NORM, MI, STTC, CD, HYP.*HYP, CD, STTC, MI, NORM.*same order"
+    with pytest.raises(ValueError, match=words):
+        evaluate(clf, turned, "I")
+    with pytest.raises(ValueError, match=r"validation recordings have the labels HYP, CD, STTC, MI, NORM.*same order"):
+        tuned(seeded_encoder(), recordings, validation=turned)
+
+
+def test_an_unknown_strategy_or_lead_is_refused_with_the_known_ones(recordings):
+    with pytest.raises(ValueError, match=r"strategy 'lora'; choose one of full, partial, bitfit, layernorm, linear"):
+        tuned(seeded_encoder(), recordings, strategy="lora")
+    for use in (linear_probe, tuned):
+        with pytest.raises(LeadError, match="Unknown lead 'V9'"):
+            use(seeded_encoder(), recordings, "I, V9")

@@ -263,3 +263,10 @@ def test_a_recording_without_labels_says_so(explorer, recordings, table):
         titles.append(lead_set_explorer.draw(explore.Choice("1-lead", 2), view, table).layout.title.text)
     present = [name for name, label in zip(recordings.label_names, recordings.labels[2], strict=True) if label]
     assert titles == [f"Recording 2 (labelled {', '.join(present)}) with 1-lead", "Recording 2 (no label) with 1-lead"]
+
+
+def test_the_browser_gets_arrays_that_it_can_read(recordings, table):
+    """plotly's FigureWidget stays blank, without a word, where an array of objects has two dimensions."""
+    figure = lead_set_explorer.draw(explore.Choice("2-lead", 0), recordings, table)
+    tables = [key for trace in figure.to_plotly_json()["data"] for key, value in trace.items() if np.ndim(value) > 1]
+    assert tables == []

@@ -11,7 +11,7 @@ from selfdana_lite.leads import LEADS, LeadError, parse_leads
 ROWS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
 SHOWN_S = 10.0
 ROW_MV = 2.5  # from one row's zero line to the next
-PX_PER_MM = 3.4  # makes 10 s as wide as a notebook on a small laptop
+PX_PER_MM = 3.2  # makes 10 s as wide as a notebook on a small laptop
 MM_PER_S, MM_PER_MV = 25, 10
 MARGIN_PX = {"l": 60, "r": 10, "t": 40, "b": 45}
 MARK_S = 0.5  # room at the left for the calibration mark

@@ -116,7 +116,7 @@ def _as_html(table: pd.DataFrame) -> str:
     """Classes as columns, so that it fits beside the controls."""
     wide = table.T.drop_duplicates()  # with all twelve leads chosen there is one row of probabilities
     cells = wide.map(lambda value: value if isinstance(value, str) else f"{value:.2f}")
-    return cells.rename(index=lambda name: name if name == "label" else f"probability, {name}").to_html(border=0)
+    return cells.rename(index=lambda name: name if name == "label" else f"probability, {name}").to_html(border=0, col_space=60)
 
 
 def _stacked(ecg: go.Figure, scores: go.Figure) -> go.Figure:

@@ -44,8 +44,8 @@ def score_figure(table: pd.DataFrame, chosen: str) -> go.Figure:
         textposition="inside",
         insidetextanchor="start",
         insidetextfont={"size": 15, "color": INK},
-        customdata=table[["leads", "macro_auroc", "low", "high"]],
-        hovertemplate="%{customdata[0]}<br>%{customdata[1]:.3f} [%{customdata[2]:.3f}, %{customdata[3]:.3f}]<extra></extra>",
+        hovertext=[f"{r.leads}<br>{r.macro_auroc:.3f} [{r.low:.3f}, {r.high:.3f}]" for r in table.itertuples()],
+        hoverinfo="text",
     )
     return go.Figure(
         bars,
@@ -96,7 +96,7 @@ def comparison_figure(results: pd.DataFrame) -> go.Figure:
     title = {"text": "Pre-trained (colour) beside its untrained twin (grey, dotted)", "font": {"size": 16}, "y": 0.98}
     margin = {"l": 60, "r": 10, "t": 80, "b": 60}
     return figure.update_layout(
-        title=title, width=940, height=380, plot_bgcolor="white", font=FONT, margin=margin, showlegend=False
+        title=title, width=910, height=380, plot_bgcolor="white", font=FONT, margin=margin, showlegend=False
     )
 
 

@@ -21,6 +21,7 @@ from selfdana_lite.downstream import (
     fine_tune,
     fit_logistic,
     linear_probe,
+    settle_batch_norm,
 )
 from selfdana_lite.leads import LEADS, LeadError
 
@@ -187,6 +188,21 @@ def test_a_class_missing_among_the_held_out_patients_is_left_to_the_others_to_ju
     one = (np.arange(120) == 0).astype(int)
     with pytest.raises(ValueError, match=r"patients, held out to choose the regularisation, rare is present in all or in none"):
         linear_probe(seeded_encoder(), relabelled(recordings, one[:, None], ["rare"]), "I", seed=0)
+
+
+def test_settling_batch_norm_measures_statistics_and_moves_no_weight(recordings):
+    first, again, other = (seeded_encoder() for _ in range(3))
+    draws = torch.get_rng_state()
+    for encoder, seed in ((first, 0), (again, 0), (other, 1)):
+        assert settle_batch_norm(encoder, recordings, seed) is encoder
+        assert not encoder.training
+    parameters = {name for name, _ in first.named_parameters()}
+    changed = differing(weights(seeded_encoder()), weights(first))
+    assert not changed & parameters
+    assert "join_leads.stem.1.running_mean" in changed
+    assert differing(weights(first), weights(again)) == set()
+    assert differing(weights(first), weights(other)) <= changed != set()
+    assert torch.get_rng_state().equal(draws)
 
 
 # Only the leads asked for

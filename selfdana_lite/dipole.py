@@ -16,12 +16,13 @@ from selfdana_lite.leads import derive_limb_leads
 
 ELECTRODES = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6")
 
-# Rows I, II, V1..V6 of the published matrix of Dower et al. 1980, z turned to the front.
-_DOWER = np.array(
+# Rows I, II, V1..V6 after Dower et al. 1980, z turned to the front. I and V1 differ from theirs, (0.632, -0.235, -0.059)
+# and (-0.515, 0.157, 0.917), with which lead I comes out too small and T too tall in V1 beside today's archives.
+_LEADS_OF_XYZ = np.array(
     [
-        [0.632, -0.235, -0.059],
+        [0.680, -0.110, -0.090],
         [0.235, 1.066, 0.132],
-        [-0.515, 0.157, 0.917],
+        [-0.500, 0.170, 0.800],
         [0.044, 0.164, 1.387],
         [0.882, 0.098, 1.277],
         [1.213, 0.127, 0.601],
@@ -59,9 +60,13 @@ class Waves:
         """The same loop, traced in `factor` times the time."""
         return Waves(self.centre_ms * factor, self.width_ms * factor, self.vector_mv)
 
+    def scaled(self, gain: float) -> Waves:
+        """The same loop, `gain` times as large."""
+        return Waves(self.centre_ms, self.width_ms, gain * self.vector_mv)
+
     def transformed(self, matrix: np.ndarray) -> Waves:
-        """Every vector multiplied by matrix: a number (gain) or [3, 3] (rotation, or gain by axis)."""
-        return Waves(self.centre_ms, self.width_ms, self.vector_mv @ np.transpose(matrix * np.eye(3)))
+        """Every vector multiplied by matrix [3, 3]: a rotation, or a gain for each axis."""
+        return Waves(self.centre_ms, self.width_ms, self.vector_mv @ np.transpose(matrix))
 
     def area_mv_ms(self) -> np.ndarray:
         """The time integral of the dipole, [3]: a Gaussian's area is height x width x sqrt(2 pi)."""
@@ -70,7 +75,7 @@ class Waves:
 
 def electrode_vectors() -> np.ndarray:
     """Lead vectors [9, 3] of the ELECTRODES of an average torso, measured against Wilson's terminal."""
-    i, ii, chest = _DOWER[0], _DOWER[1], _DOWER[2:]
+    i, ii, chest = _LEADS_OF_XYZ[0], _LEADS_OF_XYZ[1], _LEADS_OF_XYZ[2:]
     # RA + LA + LL = 0 (Wilson's terminal is their mean), LA - RA = I, LL - RA = II.
     right_arm = -(i + ii) / 3
     return np.vstack([right_arm, right_arm + i, right_arm + ii, chest])

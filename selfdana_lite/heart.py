@@ -14,14 +14,15 @@ from selfdana_lite.dipole import Waves, rotation
 
 # (centre_ms, width_ms, vector_mv) of a QRS that lasts 90 ms.
 _SEQUENCE = (
-    (16, 7, (-0.10, -0.03, 0.20)),  # septum, from left to right
-    (30, 8, (0.45, 0.15, 0.22)),  # apex and front wall
-    (42, 8, (0.78, 0.38, -0.25)),  # free wall of the left ventricle, unopposed by the thin right one
-    (54, 8, (0.22, 0.22, -0.55)),  # back wall
-    (67, 8, (-0.08, 0.03, -0.30)),  # base
+    (16, 6, (-0.11, -0.03, 0.17)),  # septum, from left to right
+    (30, 6.3, (0.50, 0.15, 0.20)),  # apex and front wall
+    (42, 6.3, (0.97, 0.43, -0.30)),  # free wall of the left ventricle, unopposed by the thin right one
+    (54, 7, (0.22, 0.27, -0.66)),  # back wall
+    (67, 8.5, (-0.12, 0.02, -0.30)),  # base
 )
-_T_MV = np.array([0.25, 0.13, 0.25])
-_RAMP, _RAMP_WIDTH = 0.45, 1.7  # T rises more slowly than it falls: a wide Gaussian ahead of the narrow one
+_T_MV = np.array([0.25, 0.13, 0.22])
+_T_WIDTH, _T_TAIL = 0.082, 2.3  # width as a share of QT; widths from the peak of T to its end
+_RAMP, _RAMP_WIDTH = 0.5, 1.7  # T rises more slowly than it falls: a wide Gaussian ahead of the narrow one
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,10 @@ class Heart:
         return self.qtc_ms * (rr_ms / 1000) ** 0.4
 
     def repolarisation(self, rr_ms: float) -> Waves:
-        """ST segment and T wave at this RR, counted from QRS onset; T ends 2.2 widths after its peak."""
+        """ST segment and T wave at this RR, counted from QRS onset."""
         qt_ms = self.qt_ms(rr_ms)
-        width = 0.075 * qt_ms
-        peak = qt_ms - 2.2 * width
+        width = _T_WIDTH * qt_ms
+        peak = qt_ms - _T_TAIL * width
         gap = max(peak - self.qrs_ms, 60)
         return Waves.of(
             (self.qrs_ms + 0.15 * gap, 0.22 * gap, self.st_mv),
@@ -68,7 +69,7 @@ class Heart:
         lose. secondary is the share of this change that shows (1 in theory).
         """
         lost = -secondary * (ventricles.area_mv_ms() - self.ventricles.area_mv_ms())  # mV ms
-        t_ms = np.sqrt(2 * np.pi) * 0.075 * self.qtc_ms * (1 + _RAMP * _RAMP_WIDTH)
+        t_ms = np.sqrt(2 * np.pi) * _T_WIDTH * self.qtc_ms * (1 + _RAMP * _RAMP_WIDTH)
         st_ms = np.sqrt(2 * np.pi) * 2 * 0.22 * 200
         return replace(
             self,
@@ -78,50 +79,55 @@ class Heart:
             st_mv=self.st_mv + 0.3 * lost / st_ms,
         )
 
-    def turned(self, matrix: np.ndarray) -> Heart:
-        """The heart as it lies in this chest: every loop multiplied by matrix [3, 3]."""
-        return replace(
-            self,
-            atria=self.atria.transformed(matrix),
-            ventricles=self.ventricles.transformed(matrix),
-            st_mv=matrix @ self.st_mv,
-            t_mv=matrix @ self.t_mv,
-            t_opening_mv=matrix @ self.t_opening_mv,
-        )
-
 
 def healthy_heart(rng: np.random.Generator, age: float, female: bool) -> Heart:
-    """A healthy adult's heart. With age voltage and T fall, the axis turns up and PR grows; women have a longer QT."""
-    qrs_ms = np.clip(rng.normal(92 - 6 * female, 7), 72, 108)
-    rows = [
-        (
-            centre + rng.normal(0, 1.2),
-            width * rng.uniform(0.85, 1.15),
-            vector * (1 + rng.normal(0, 0.2, 3)) + rng.normal(0, 0.06, 3),
-        )
-        for centre, width, vector in ((c, w, np.array(v)) for c, w, v in _SEQUENCE)
-    ]
-    voltage = np.exp(rng.normal(0.08, 0.22)) * (1 - 0.10 * female) * (1 - 0.0035 * (age - 50))
-    t_gain = np.exp(rng.normal(0.0, 0.35)) * (1 - 0.15 * female) * (1 - 0.004 * (age - 50))
-    t_mv = t_gain * rotation(rng.normal(0, 16, 3)) @ (_T_MV * [1, 1, 0.75 if female else 1.1])
-    heart = Heart(
-        p_ms=np.clip(rng.normal(104 + 0.1 * (age - 50), 9), 80, 119),
-        pr_ms=np.clip(rng.normal(155 + 0.25 * (age - 50), 20), 120, 200),
+    """A healthy adult's heart. With age voltage falls, the axis turns up, PR grows; women have less voltage and longer QT."""
+    decades = (age - 50) / 10
+    lie_degrees = rng.normal([0, 0, -2.5 * decades], [11, 16, 16])  # how the heart lies in the chest
+    qrs_ms = drawn_within(rng, 72, 108, 92 - 6 * female, 7)
+    p_ms = drawn_within(rng, 80, 119, 104 + decades, 9)
+    t_mv = _healthy_t(rng, lie_degrees, female)
+    return Heart(
+        p_ms=p_ms,
+        pr_ms=drawn_within(rng, 120, 200, 155 + 2.5 * decades, 20),
         qrs_ms=qrs_ms,
-        qtc_ms=np.clip(rng.normal(408 + 10 * female, 16), 360, 460),
-        atria=_healthy_atria(rng),
-        ventricles=Waves.of(*rows).stretched(qrs_ms / 90).transformed(voltage),
-        st_mv=0.15 * t_mv * rng.uniform(0, 1.5) * (0.5 if female else 1) + rng.normal(0, 0.008, 3),
+        qtc_ms=drawn_within(rng, 355, 455, 400 + 10 * female, 16),
+        atria=_healthy_atria(rng).stretched(p_ms / 100).transformed(rotation(lie_degrees)),
+        ventricles=_healthy_ventricles(rng, decades, female).stretched(qrs_ms / 90).transformed(rotation(lie_degrees)),
+        st_mv=0.1 * t_mv + [0, 0, rng.uniform(0, 0.05 if female else 0.1)] + rng.normal(0, 0.012, 3),
         t_mv=t_mv,
         t_opening_mv=rng.normal(0, 0.03, 3),
     )
-    lie = rotation(np.array([0, 0, -0.35 * (age - 50)]) + rng.normal(0, [10, 13, 20]))
-    return heart.turned(lie)
+
+
+def drawn_within(rng: np.random.Generator, low: float, high: float, mean: float, deviation: float) -> float:
+    """A normal number, drawn again until it lies between low and high."""
+    while True:
+        number = rng.normal(mean, deviation)
+        if low <= number <= high:
+            return float(number)
 
 
 def _healthy_atria(rng: np.random.Generator) -> Waves:
     """P: the right atrium first (down and forward), the left one 30 ms later (left and back); a P of 100 ms."""
-    gain = np.exp(rng.normal(0, 0.3))
+    gain = 1.15 * np.exp(rng.normal(0, 0.3))
     right = gain * (np.array([0.03, 0.07, 0.035]) + rng.normal(0, 0.012, 3))
     left = gain * (np.array([0.05, 0.04, -0.035]) + rng.normal(0, 0.012, 3))
     return Waves.of((36, 15, right), (66, 15, left))
+
+
+def _healthy_ventricles(rng: np.random.Generator, decades: float, female: bool) -> Waves:
+    """A QRS of 90 ms: the usual sequence, each part of it a little different in everybody."""
+    centre, width, vector = (np.array(column) for column in zip(*_SEQUENCE, strict=True))
+    own = Waves(
+        centre + rng.normal(0, 1.5, len(centre)),
+        width * rng.uniform(0.85, 1.15, len(width)),
+        vector * rng.normal(1, 0.25, vector.shape) + rng.normal(0, 0.13, vector.shape),
+    )
+    return own.scaled(np.exp(rng.normal(0.06, 0.24)) * (1 - 0.10 * female) * (1 - 0.035 * decades))
+
+
+def _healthy_t(rng: np.random.Generator, lie_degrees: np.ndarray, female: bool) -> np.ndarray:
+    """The dipole [3] at the peak of T: it follows the lie of the heart less than QRS does; women's is lower in front."""
+    turn = rotation(0.3 * lie_degrees + rng.normal(0, 11, 3))
+    return np.exp(rng.normal(0, 0.28)) * turn @ (_T_MV * ([0.85, 0.85, 0.65] if female else [1, 1, 1.1]))

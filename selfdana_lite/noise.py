@@ -36,26 +36,24 @@ def _motion(rng: np.random.Generator, samples: int, sampling_rate_hz: float, siz
 def draw_noise(
     rng: np.random.Generator, electrodes: int, samples: int, sampling_rate_hz: float, breaths_hz: float
 ) -> np.ndarray:
-    """Noise potentials [electrodes, samples] in mV: baseline wander, breath, muscle, mains residue and motion.
+    """Noise potentials [electrodes, samples] in mV: baseline wander, breath, muscle, mains residue and touched electrodes.
 
     The first three electrodes are on the limbs, where muscle is worst. Sizes are drawn anew for each recording.
     """
-    time_s = np.arange(samples) / sampling_rate_hz
-    spread = lambda sigma: np.exp(rng.normal(0, sigma, (electrodes, 1)))  # noqa: E731
-    wander = 0.03 * np.exp(rng.normal(0, 0.6)) * spread(0.5) * shaped_noise(rng, electrodes, samples, sampling_rate_hz, _wander)
-    breath = 0.012 * spread(0.8) * np.sin(2 * np.pi * breaths_hz * time_s + rng.uniform(0, 2 * np.pi))
-    limbs = np.where(np.arange(electrodes) < 3, 1.2, 0.8)[:, None]
+    shape, time_s = (electrodes, samples), np.arange(samples) / sampling_rate_hz
+    wander = _sizes(rng, 0.017, 0.7, 0.5, electrodes) * shaped_noise(rng, *shape, sampling_rate_hz, _wander)
+    breath = _sizes(rng, 0.008, 0, 0.8, electrodes) * np.sin(2 * np.pi * (breaths_hz * time_s + rng.uniform()))
+    limbs = np.where(np.arange(electrodes) < 3, 1.2, 0.5)[:, None]
     tension = 1 + 0.5 * np.sin(2 * np.pi * (rng.uniform(0.05, 0.4) * time_s + rng.uniform()))
-    muscle_mv = 0.006 * np.exp(rng.normal(0, 0.7)) * limbs * spread(0.4)
-    muscle = muscle_mv * tension * shaped_noise(rng, electrodes, samples, sampling_rate_hz, _muscle)
+    muscle = _sizes(rng, 0.0016, 0.9, 0.5, electrodes) * limbs * tension * shaped_noise(rng, *shape, sampling_rate_hz, _muscle)
     # 50 Hz lies at the Nyquist frequency of a 100 Hz recording; the mains' own drift makes the residue beat slowly.
-    mains = (
-        0.002
-        * np.exp(rng.normal(0, 0.8))
-        * spread(0.7)
-        * np.cos(2 * np.pi * rng.uniform(49.8, 50.2) * time_s + rng.uniform(0, 6.28))
-    )
-    noise = wander + breath + muscle + mains  # [electrodes, samples]
+    hum = np.cos(2 * np.pi * (rng.uniform(49.8, 50.2) * time_s + rng.uniform()))
+    noise = wander + breath + muscle + _sizes(rng, 0.0007, 0.8, 0.7, electrodes) * hum  # [electrodes, samples]
     for _ in range(rng.poisson(0.25)):
-        noise[rng.integers(electrodes)] += _motion(rng, samples, sampling_rate_hz, np.exp(rng.normal(-2.0, 0.6)))
+        noise[rng.integers(electrodes)] += _motion(rng, samples, sampling_rate_hz, 0.135 * np.exp(rng.normal(0, 0.6)))
     return noise
+
+
+def _sizes(rng: np.random.Generator, median_mv: float, between_visits: float, between_electrodes: float, electrodes: int):
+    """Log-normal noise sizes [electrodes, 1] in mV, given the spreads of their logarithm."""
+    return median_mv * np.exp(rng.normal(0, between_visits) + rng.normal(0, between_electrodes, (electrodes, 1)))

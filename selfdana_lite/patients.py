@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from selfdana_lite.dipole import electrode_vectors
-from selfdana_lite.diseases import EFFECTS, MI_WALLS, infarct, left_hypertrophy, right_hypertrophy
-from selfdana_lite.heart import Heart, healthy_heart
+from selfdana_lite.diseases import EFFECTS, MI_WALLS, infarct, left_hypertrophy, right_hypertrophy, worn
+from selfdana_lite.heart import Heart, drawn_within, healthy_heart
 
 LABEL_NAMES = ("NORM", "MI", "STTC", "CD", "HYP")
 
 # How often labels come together: close to the public archive PTB-XL (Wagner et al. 2020), where a
 # third of the ill have two labels or more. Percent.
 LABEL_MIX = {
-    ("NORM",): 43.5,
+    ("NORM",): 44.3,
     ("NORM", "CD"): 2.0,
     ("STTC",): 11.5,
     ("MI",): 10.5,
@@ -38,12 +38,15 @@ LABEL_MIX = {
 STATEMENT_MIX = {
     "NORM": {"NORM": 100},
     "MI": {"IMI": 41, "ASMI": 35, "AMI": 7, "ILMI": 7, "ALMI": 4, "LMI": 4, "PMI": 2},
-    "STTC": {"NDT": 34, "ISC_": 25, "NST_": 15, "ISCAL": 10, "ISCIN": 4, "ISCIL": 3, "ISCAS": 3, "DIG": 3, "LNGQT": 3},
+    "STTC": {"NDT": 49, "NST_": 15, "ISCAL": 15, "ISC_": 4, "ISCIN": 4, "ISCIL": 4, "ISCAS": 4, "DIG": 3, "LNGQT": 2},
     "CD": {"LAFB": 27, "IRBBB": 23, "1AVB": 14, "IVCD": 13, "CLBBB": 9, "CRBBB": 8, "LPFB": 3, "ILBBB": 2, "WPW": 1},
     "HYP": {"LVH": 78, "LAO/LAE": 14, "RVH": 5, "RAO/RAE": 3},
 }
+_STRAINED_STTC = {"ISC_": 85, "NDT": 10, "NST_": 5}  # what the strain of a thick ventricle is called
 _MILD_CD = {"IRBBB": 70, "1AVB": 30}  # conduction delays that PTB-XL's cardiologists called otherwise normal
-STAGES = {"old": 68, "recent": 22, "acute": 10}
+_COMPANIONS = {"LAFB": "CRBBB", "CRBBB": "LAFB", "IRBBB": "1AVB", "IVCD": "1AVB", "CLBBB": "1AVB"}
+_SEEN_IN_P = {"1AVB", "LAO/LAE", "RAO/RAE", "WPW"}  # nobody could see these while the atria fibrillate
+STAGES = {"old": 76, "recent": 17, "acute": 7}
 
 
 @dataclass(frozen=True)
@@ -68,15 +71,20 @@ def _pick(rng: np.random.Generator, mix: dict):
 
 def _draw_statements(rng: np.random.Generator, labels: tuple[str, ...]) -> tuple[str, ...]:
     """One statement a label; now and then a second conduction delay, as a worn bundle is seldom alone."""
-    mixes = [_MILD_CD if label == "CD" and "NORM" in labels else STATEMENT_MIX[label] for label in labels]
-    statements = [_pick(rng, mix) for mix in mixes]
-    if "CD" in labels and "NORM" not in labels and rng.uniform() < 0.15:
-        statements.append("1AVB" if "LAFB" not in statements else "CRBBB")
-    return tuple(dict.fromkeys(statements))
+    mix = dict(STATEMENT_MIX)
+    if "NORM" in labels:
+        mix["CD"] = _MILD_CD
+    if "HYP" in labels:
+        mix["STTC"] = _STRAINED_STTC
+    statements = [_pick(rng, mix[label]) for label in labels]
+    companion = next((_COMPANIONS[statement] for statement in statements if statement in _COMPANIONS), None)
+    if companion and "NORM" not in labels and rng.uniform() < 0.2:
+        statements.append(companion)
+    return tuple(statements)
 
 
 def _diseased(rng: np.random.Generator, heart: Heart, statements: tuple[str, ...], stage: str, strain: bool) -> Heart:
-    """The heart after its diseases: muscle first, then dead muscle, then conduction, whose T changes build on both."""
+    """The heart after its diseases, each of a severity of its own, in an order of cause: thick, dead, starved, badly wired."""
     order = ["LVH", "RVH", *MI_WALLS, *EFFECTS]
     for statement in sorted(set(statements) - {"NORM"}, key=order.index):
         severity = rng.beta(1.2, 1.2)
@@ -99,14 +107,16 @@ def labels_at(share: float) -> tuple[str, ...]:
 
 def draw_patient(rng: np.random.Generator, labels: tuple[str, ...]) -> Patient:
     """A patient with the given labels, a key of LABEL_MIX."""
-    age = int(np.clip(rng.normal(52, 17) if "NORM" in labels else rng.normal(67, 13), 18, 95))
+    age = int(drawn_within(rng, 18, 96, *((52, 17) if "NORM" in labels else (67, 13))))
     female = bool(rng.uniform() < 0.5)
     statements = _draw_statements(rng, labels)
     stage = _pick(rng, STAGES) if "MI" in labels else ""
-    fibrillating = bool(
-        "NORM" not in labels and not {"1AVB", "LAO/LAE", "RAO/RAE", "WPW"} & set(statements) and rng.uniform() < 0.12
-    )
-    heart = _diseased(rng, healthy_heart(rng, age, female), statements, stage, strain="STTC" in labels)
+    regular = "NORM" in labels or bool(_SEEN_IN_P & set(statements))
+    fibrillating = not regular and bool(rng.uniform() < 0.12)
+    heart = healthy_heart(rng, age, female)
+    if "NORM" not in labels:
+        heart = worn(heart, rng, rng.uniform())
+    heart = _diseased(rng, heart, statements, stage, strain="STTC" in labels)
     return Patient(age, female, labels, statements, stage, fibrillating, heart, draw_chest(rng))
 
 
@@ -114,8 +124,8 @@ def draw_chest(rng: np.random.Generator) -> np.ndarray:
     """Lead vectors [9, 3] of one chest: its size and fat scale all of them, its shape each a little."""
     vectors = electrode_vectors()
     length = np.linalg.norm(vectors, axis=1, keepdims=True)  # [9, 1]
-    own = 1 + rng.normal(0, 0.10, (9, 1))
-    return np.exp(rng.normal(0, 0.12)) * (vectors * own + 0.10 * length * rng.normal(size=(9, 3)))
+    own = 1 + rng.normal(0, 0.12, (9, 1))
+    return np.exp(rng.normal(0, 0.12)) * (vectors * own + 0.15 * length * rng.normal(size=(9, 3)))
 
 
 def place_electrodes(rng: np.random.Generator, vectors: np.ndarray) -> np.ndarray:

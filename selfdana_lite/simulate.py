@@ -111,7 +111,12 @@ def deal_folds(table: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
 
 
 def write_samples(folder: Path, n_patients: int = SAMPLE_PATIENTS, seed: int = SAMPLE_SEED) -> None:
-    """Write the dataset, its data card README.md and a dozen WFDB records into a new folder."""
+    """Write the dataset, its data card README.md and a dozen WFDB records into a new folder.
+
+    Raises FileExistsError rather than overwrite.
+    """
+    if folder.exists():  # said before the simulation rather than after it
+        raise FileExistsError(f"{folder} exists already; choose another folder, or ask for its samples to be replaced.")
     signals_uv, table = simulate_recordings(n_patients, seed)
     write_dataset(
         folder,
@@ -142,9 +147,10 @@ def replace_samples(folder: Path, **what: int) -> None:
 
 def _is_simulated(folder: Path) -> bool:
     try:
-        return json.loads((folder / "dataset.json").read_text())["source"] == SOURCE
-    except (OSError, ValueError, KeyError):
+        facts = json.loads((folder / "dataset.json").read_text())
+    except (OSError, ValueError):  # no such file, or not JSON
         return False
+    return isinstance(facts, dict) and facts.get("source") == SOURCE
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from selfdana_lite.dipole import Waves, add_waves, leads_from_electrodes, rotation
-from selfdana_lite.heart import Heart
+from selfdana_lite.heart import Heart, drawn_within
 from selfdana_lite.noise import draw_noise
 from selfdana_lite.patients import Patient, place_electrodes
 from selfdana_lite.rhythm import ATRIAL_EXTRA, VENTRICULAR_EXTRA, Rhythm, draw_rhythm, fibrillation_waves
@@ -37,9 +37,10 @@ def record(rng: np.random.Generator, patient: Patient) -> tuple[np.ndarray, dict
 def _draw_rate(rng: np.random.Generator, patient: Patient) -> float:
     """Mean rate of this visit, beats a minute: higher and more varied in the ill, most so in fibrillation."""
     if patient.fibrillating:
-        return float(np.clip(rng.normal(84, 19), 48, 140))
-    mean, spread = (69, 11) if "NORM" in patient.labels else (75, 15)
-    return float(np.clip(rng.normal(mean, spread), 45, 125))
+        return drawn_within(rng, 48, 140, 84, 19)
+    if "NORM" in patient.labels:
+        return drawn_within(rng, 48, 100, 69, 11)
+    return drawn_within(rng, 45, 125, 75, 15)
 
 
 def _draw_beats(rng: np.random.Generator, patient: Patient, rate_bpm: float) -> Rhythm:
@@ -59,7 +60,7 @@ def beating_dipole(rng: np.random.Generator, heart: Heart, rhythm: Rhythm, rate_
     astray = heart.atria.transformed(rotation(rng.normal(0, 25, 3)))  # an early atrial beat starts elsewhere in the atria
     for onset_ms, kind in zip(rhythm.onset_ms, rhythm.kind, strict=True):
         beat = extra if kind == VENTRICULAR_EXTRA else usual
-        add_waves(dipole, beat.transformed(1 + rng.normal(0, 0.02)), onset_ms, SAMPLING_RATE_HZ)
+        add_waves(dipole, beat.scaled(1 + rng.normal(0, 0.02)), onset_ms, SAMPLING_RATE_HZ)
         if kind != VENTRICULAR_EXTRA and not rhythm.fibrillating:
             add_waves(dipole, astray if kind == ATRIAL_EXTRA else heart.atria, onset_ms - heart.pr_ms, SAMPLING_RATE_HZ)
     if rhythm.fibrillating:

@@ -57,7 +57,7 @@ def test_every_lead_is_drawn_in_its_row_at_its_time(leads, sampling_rate_hz, sam
 
 def test_absent_leads_are_grey_and_named():
     figure = explore.ecg_figure(told_apart(["I", "V2"]), "I, V2", 100)
-    assert sum(shape.type == "rect" and shape.fillcolor == ABSENT for shape in figure.layout.shapes) == 10
+    assert sum(shape.fillcolor == ABSENT and shape.visible for shape in figure.layout.shapes) == 10
     texts = {annotation.text for annotation in figure.layout.annotations}
     assert texts == {"<b>I</b>", "<b>V2</b>"} | {f"{lead} absent" for lead in sd.LEADS if lead not in ("I", "V2")}
 
@@ -263,6 +263,14 @@ def test_a_recording_without_labels_says_so(explorer, recordings, table):
         titles.append(lead_set_explorer.draw(explore.Choice("1-lead", 2), view, table).layout.title.text)
     present = [name for name, label in zip(recordings.label_names, recordings.labels[2], strict=True) if label]
     assert titles == [f"Recording 2 (labelled {', '.join(present)}) with 1-lead", "Recording 2 (no label) with 1-lead"]
+
+
+def test_every_choice_has_the_same_parts(recordings, table):
+    """A browser that is sent fewer shapes than it has keeps the others."""
+    drawn = [lead_set_explorer.draw(explore.Choice(lead_set, 0), recordings, table).layout for lead_set in sd.LEAD_SETS]
+    assert len({(len(layout.shapes), len(layout.annotations)) for layout in drawn}) == 1
+    absent, present = (layout.to_plotly_json()["annotations"][1] for layout in (drawn[-1], drawn[0]))  # aVR's
+    assert absent.keys() == present.keys()  # what one sets, the other sets back
 
 
 def test_the_browser_gets_arrays_that_it_can_read(recordings, table):

@@ -13,7 +13,7 @@ SHOWN_S = 10.0
 ROW_MV = 2.5  # from one row's zero line to the next
 PX_PER_MM = 3.2  # makes 10 s as wide as a notebook on a small laptop
 MM_PER_S, MM_PER_MV = 25, 10
-MARGIN_PX = {"l": 60, "r": 10, "t": 40, "b": 45}
+MARGIN_PX = {"l": 60, "r": 10, "t": 32, "b": 45}
 MARK_S = 0.5  # room at the left for the calibration mark
 INK, SMALL_SQUARE, LARGE_SQUARE, ABSENT = "#1a1a1a", "#f7dada", "#e9aaaa", "#e4e4e4"
 FONT = {"size": 14, "color": INK}
@@ -78,11 +78,12 @@ def _mark() -> go.Scatter:
 
 
 def _label_cell(figure: go.Figure, lead: str, present: bool, span_s: tuple[float, float], zero_mv: float) -> None:
+    """The same shapes for a lead that is there as for one that is not: a browser does not take back surplus ones."""
     top, bottom = zero_mv + ROW_MV / 2, zero_mv - ROW_MV / 2
-    if not present:
-        figure.add_shape(
-            type="rect", x0=span_s[0], x1=span_s[1], y0=bottom, y1=top, layer="between", fillcolor=ABSENT, line_width=0
-        )
+    figure.add_shape(
+        type="rect", x0=span_s[0], x1=span_s[1], y0=bottom, y1=top, layer="between", fillcolor=ABSENT, line_width=0,
+        visible=not present,
+    )  # fmt: skip
     figure.add_shape(  # the tick between two leads of a row
         type="line", x0=span_s[0], x1=span_s[0], y0=zero_mv - 0.4, y1=zero_mv + 0.4, line={"color": INK, "width": 1}
     )
@@ -93,7 +94,7 @@ def _label_cell(figure: go.Figure, lead: str, present: bool, span_s: tuple[float
         yanchor="top" if present else "middle",
         text=f"<b>{lead}</b>" if present else f"{lead} absent",
         font={"size": 14, "color": INK if present else "#555555"},
-        bgcolor="rgba(255,255,255,0.75)" if present else None,
+        bgcolor="rgba(255,255,255,0.75)" if present else "rgba(0,0,0,0)",
         showarrow=False,
     )
 

@@ -18,7 +18,7 @@ from selfdana_lite.explore.ecg_paper import describe_ecg, ecg_figure
 from selfdana_lite.explore.scores import describe_scores, score_figure, score_table
 from selfdana_lite.leads import LEAD_SETS
 
-GAP_PX, BARS_PX, FOOT_PX = 95, 170, 30
+GAP_PX, BARS_PX, FOOT_PX = 85, 130, 25  # all of it fits under the controls on 1366 x 768
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def probabilities(choice: Choice, clf: Classifier, dataset: EcgDataset) -> pd.Da
             "12-lead": clf.predict_proba(one, LEAD_SETS["12-lead"])[0],
             choice.lead_set: clf.predict_proba(one, choice.leads)[0],
         },
-        index=pd.Index(dataset.label_names, name="class"),
+        index=pd.Index(dataset.label_names, name="probability of"),
     )
 
 
@@ -116,7 +116,7 @@ def _as_html(table: pd.DataFrame) -> str:
     """Classes as columns, so that it fits beside the controls."""
     wide = table.T.drop_duplicates()  # with all twelve leads chosen there is one row of probabilities
     cells = wide.map(lambda value: value if isinstance(value, str) else f"{value:.2f}")
-    return cells.rename(index=lambda name: name if name == "label" else f"probability, {name}").to_html(border=0, col_space=60)
+    return cells.rename(index=lambda name: name if name == "label" else f"with {name}").to_html(border=0, col_space=50)
 
 
 def _stacked(ecg: go.Figure, scores: go.Figure) -> go.Figure:

@@ -153,7 +153,8 @@ def make_channel_adaptive(
             f"convolutions={convolutions!r} must be a list out of {found}, the Conv1d layers of {type(model).__name__} "
             f"that expect 12 channels."
         )
-    chosen = convolutions or (found if len(found) == 1 else _convolutions_that_see_leads(model, found))
+    first = next(name for name, module in model.named_modules() if isinstance(module, nn.Conv1d))
+    chosen = convolutions or (found if found == [first] else _convolutions_that_see_leads(model, found))
     adaptive = copy.deepcopy(model)
     for name in chosen:
         adaptive = _replace(
@@ -184,8 +185,8 @@ def _convolutions_that_see_leads(model: nn.Module, candidates: Sequence[str]) ->
             trial(torch.zeros(2, len(LEADS) - 1, 1000, device=like.device, dtype=like.dtype))
     except Exception as error:
         raise ValueError(
-            f"{', '.join(candidates)} all expect 12 channels, and a trial run on [2, 11, 1000] failed ({error}); "
-            f"name those that see the leads: make_channel_adaptive(model, convolutions=[...])."
+            f"A trial run on [2, 11, 1000] failed ({error}), so which of {', '.join(candidates)} sees the leads is not clear; "
+            f"name them: make_channel_adaptive(model, convolutions=[...])."
         ) from error
     entered = [name for name in candidates if seen.get(name) == len(LEADS) - 1]
     if not entered:

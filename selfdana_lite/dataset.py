@@ -1,5 +1,6 @@
 """Many recordings: int16 microvolt on disk, float32 millivolt in a batch, a table beside them."""
 
+import copy
 import os
 import warnings
 from collections.abc import Iterable, Sequence
@@ -11,7 +12,7 @@ import pandas as pd
 import torch
 
 from selfdana_lite.leads import LeadError, parse_leads
-from selfdana_lite.storage import DatasetError, check_parts, read_parts, write_folder
+from selfdana_lite.storage import FORMAT, DatasetError, check_parts, read_parts, write_folder
 
 SAMPLES = Path(__file__).parent.parent / "data_samples"
 MV_PER_MICROVOLT = 1e-3
@@ -37,7 +38,6 @@ class EcgDataset:
         sampling_rate_hz: float,
         label_names: Sequence[str],
         source: str = "",
-        rows: np.ndarray | None = None,
     ):
         self.leads = parse_leads(leads)
         self.label_names = tuple(label_names)
@@ -45,7 +45,7 @@ class EcgDataset:
         self.source = source
         check_parts(stored, table, self.leads, self.sampling_rate_hz, self.label_names)
         self._stored, self._table = stored, table
-        self._rows = np.arange(len(table)) if rows is None else rows  # positions in the store, one a recording of this view
+        self._rows = np.arange(len(table))  # positions in the store, one a recording of this view
 
     @classmethod
     def open(cls, path: str | os.PathLike = SAMPLES) -> "EcgDataset":
@@ -97,21 +97,24 @@ class EcgDataset:
         """[records]; split by these, never by recording."""
         return self._table["patient_id"].to_numpy()[self._rows]
 
-    def where(self, folds: Iterable[int] | None = None, rows: np.ndarray | Sequence[int] | None = None) -> "EcgDataset":
+    def where(self, folds: int | Iterable[int] | None = None, rows: np.ndarray | Sequence[int] | None = None) -> "EcgDataset":
         """The recordings in the given folds, or the given rows (numbers or a boolean mask); nothing is copied.
 
         Raises DatasetError where nothing is left, naming the folds that exist.
         """
         kept = np.arange(len(self)) if rows is None else self._check_rows(rows)
         if folds is not None:
-            folds = list(folds)
+            folds = [folds] if isinstance(folds, int) else list(folds)
             kept = kept[np.isin(self.folds[kept], folds)]
         if len(kept) == 0:
             raise DatasetError(
                 f"No recording in folds {folds} and rows {rows}; this dataset has folds {np.unique(self.folds)}."
             )
-        view = (self._stored, self._table, self.leads, self.sampling_rate_hz, self.label_names, self.source)
-        return EcgDataset(*view, rows=self._rows[kept])
+        view = copy.copy(self)
+        view._rows = self._rows[kept]
+        for cached in ("labels", "folds", "patient_ids"):  # they belong to the rows of this view
+            view.__dict__.pop(cached, None)
+        return view
 
     def batch(self, rows: np.ndarray | Sequence[int], leads: str | Iterable[str] | None = None) -> torch.Tensor:
         """float32 millivolt [batch, leads, samples], reading only the rows and leads asked for.
@@ -175,7 +178,7 @@ def write_dataset(
     stored = np.ascontiguousarray(signals_uv.transpose(1, 0, 2))  # [leads, records, samples]
     EcgDataset(stored, table, leads, sampling_rate_hz, label_names)  # refuses parts that disagree before a byte is written
     facts = {
-        "format": 1,
+        "format": FORMAT,
         "source": source,
         "licence": licence,
         "sampling_rate_hz": sampling_rate_hz,

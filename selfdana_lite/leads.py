@@ -52,8 +52,8 @@ def parse_leads(leads: str | Iterable[str]) -> tuple[str, ...]:
     stands for its leads. Raises LeadError for an unknown or repeated lead, or none at all.
     """
     if isinstance(leads, str):
-        if leads.strip() in LEAD_SETS:
-            return LEAD_SETS[leads.strip()]
+        if leads.strip().lower() in LEAD_SETS:
+            return LEAD_SETS[leads.strip().lower()]
         spellings = [word for word in re.split(r"[,;\s]+", leads) if word and word.lower() not in _NOISE_WORDS]
     else:
         spellings = [str(name) for name in leads]

@@ -29,6 +29,9 @@ class DatasetError(ValueError):
     """A dataset is missing a part, or its parts disagree; the message names the part and the remedy."""
 
 
+FORMAT = 1  # of a dataset folder
+
+
 def check_parts(
     stored: np.ndarray, table: pd.DataFrame, leads: Sequence[str], sampling_rate_hz: float, label_names: Sequence[str]
 ) -> None:
@@ -85,6 +88,8 @@ def _read_folder(folder: Path) -> dict[str, Any]:
         raise DatasetError(f"{folder} holds a damaged or truncated file ({error}); write or download it again.") from error
     if not isinstance(facts, dict):
         raise DatasetError(f"{folder / 'dataset.json'} holds a {type(facts).__name__}, not a JSON object; write it again.")
+    if facts.get("format") != FORMAT:
+        raise DatasetError(f"{folder} is written in format {facts.get('format')!r}; this version of the kit reads {FORMAT}.")
     wrong = [f"{name} ({facts.get(name)!r})" for name, kind in _FACTS.items() if not isinstance(facts.get(name), kind)]
     if wrong:
         raise DatasetError(f"{folder / 'dataset.json'} lacks or garbles {', '.join(wrong)}; write the dataset again.")

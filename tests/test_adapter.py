@@ -291,13 +291,18 @@ class Undecided(nn.Module):
 
 def test_where_a_trial_cannot_tell_the_caller_names_the_layer():
     with pytest.raises(
-        ValueError, match=r"enter, inner all expect 12 channels, and a trial run .*failed \(mat1.*name those that see the leads"
+        ValueError, match=r"A trial run .*failed \(mat1.*which of enter, inner sees the leads is not clear; name them"
     ):
         make_channel_adaptive(Undecided())
     adaptive = make_channel_adaptive(Undecided(), convolutions=["enter"])
     assert isinstance(adaptive.enter, PerLeadConv1d)
     assert isinstance(adaptive.inner, nn.Conv1d)
     assert adaptive(torch.randn(2, 5, 480)).shape == (2, 4, 2)
+
+
+def test_a_network_whose_first_convolution_takes_one_lead_is_not_taken_for_a_twelve_lead_one():
+    with pytest.raises(ValueError, match=r"which of 1 sees the leads is not clear"):
+        make_channel_adaptive(nn.Sequential(nn.Conv1d(1, 12, 3), nn.Conv1d(12, 4, 3)))
 
 
 def test_the_model_handed_in_and_its_copy_share_nothing():

@@ -260,6 +260,19 @@ def test_a_reordering_of_all_rows_is_not_the_dataset_itself():
     np.testing.assert_array_equal(WHOLE.where(rows=backwards).signals, SIGNALS_UV[::-1])
 
 
+def test_one_fold_needs_no_list():
+    np.testing.assert_array_equal(WHOLE.where(folds=2).signals, WHOLE.where(folds=[2]).signals)
+
+
+def test_a_view_has_labels_folds_and_patients_of_its_own():
+    """They are computed once and kept; a view must not keep those of the whole."""
+    assert len(WHOLE.labels) == len(WHOLE.folds) == len(WHOLE.patient_ids) == len(WHOLE)
+    view = WHOLE.where(rows=[3, 1])
+    np.testing.assert_array_equal(view.labels, WHOLE.labels[[3, 1]])
+    np.testing.assert_array_equal(view.folds, WHOLE.folds[[3, 1]])
+    np.testing.assert_array_equal(view.patient_ids, WHOLE.patient_ids[[3, 1]])
+
+
 def test_rows_may_be_a_mask_and_meet_folds():
     dataset = WHOLE
     view = dataset.where(folds=[1, 2], rows=dataset.labels[:, 0] == 1)
@@ -372,6 +385,7 @@ FOLDER_FAULTS = {
     "facts cut short": (shorten("dataset.json", 40), r"damaged or truncated"),
     "facts not text": (replace("dataset.json", b"\xff\xfe"), r"damaged or truncated"),
     "facts a list": (replace("dataset.json", b"[1, 2]"), r"dataset\.json holds a list, not a JSON object; write it again"),
+    "a later format": (edit_facts(format=2), r"is written in format 2; this version of the kit reads 1"),
     "facts lacking": (edit_facts(leads=None, records=None), r"dataset\.json lacks or garbles leads \(None\), records \(None\)"),
     "facts of other kinds": (edit_facts(leads=12, sampling_rate_hz="fast"), r"leads \(12\), sampling_rate_hz \('fast'\)"),
     "unknown lead": (edit_facts(leads=[*LEADS[:11], "V9"]), r"lead names in .*ecgs.* Unknown lead 'V9'; known leads are"),

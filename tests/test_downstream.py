@@ -178,6 +178,20 @@ def test_random_subsets_come_back_in_the_order_of_the_dataset(recordings):
     assert len(np.unique(found[:, 1])) > 3, "the number of leads is drawn for each batch"
 
 
+def test_each_draw_of_a_recording_keeps_its_label_and_its_patient(recordings, monkeypatch):
+    """The rows [draws * N] that the head learns from, in step with the embeddings of the test above."""
+    given = []
+
+    def chosen(standardised, labels, patients, *_):
+        given.extend([labels.numpy(), patients])
+        return torch.zeros(5, 256), torch.zeros(5)
+
+    monkeypatch.setattr(downstream, "_choose_logistic", chosen)
+    linear_probe(seeded_encoder(), recordings, "any", draws=3)
+    assert (given[0] == np.concatenate([recordings.labels] * 3)).all()
+    assert (given[1] == np.concatenate([recordings.patient_ids] * 3)).all()
+
+
 def test_a_class_missing_among_the_held_out_patients_is_left_to_the_others_to_judge(recordings):
     """Two patients with the diagnosis: in most draws none of them is held out."""
     frequent = np.arange(120) % 2

@@ -41,7 +41,7 @@ def table(clf, recordings):
 def test_every_lead_is_drawn_in_its_row_at_its_time(leads, sampling_rate_hz, samples):
     signals_mv = told_apart(leads, samples)
     figure = explore.ecg_figure(signals_mv, leads, sampling_rate_hz)
-    drawn = {trace.name: trace for trace in figure.data[1:]}
+    drawn = {trace.name: trace for trace in figure.data[2:]}
     assert tuple(sorted(drawn, key=sd.LEADS.index)) == sd.LEADS
     for row, row_leads in enumerate(ROWS):
         for column, lead in enumerate(row_leads):
@@ -57,7 +57,12 @@ def test_every_lead_is_drawn_in_its_row_at_its_time(leads, sampling_rate_hz, sam
 
 def test_absent_leads_are_grey_and_named():
     figure = explore.ecg_figure(told_apart(["I", "V2"]), "I, V2", 100)
-    assert sum(shape.fillcolor == ABSENT and shape.visible for shape in figure.layout.shapes) == 10
+    grey = figure.data[0]
+    assert (grey.fill, grey.fillcolor) == ("toself", ABSENT)
+    cells = np.split(np.column_stack([grey.x, grey.y]), np.flatnonzero(np.isnan(grey.x)) + 1)[:-1]
+    centres = {tuple(np.nanmin(cell, axis=0) + np.array([1.25, ROW_MV / 2])) for cell in cells}
+    absent = {(row, column) for row in range(3) for column in range(4)} - {(0, 0), (1, 2)}  # I and V2
+    assert centres == {(2.5 * column + 1.25, -ROW_MV * row) for row, column in absent}
     texts = {annotation.text for annotation in figure.layout.annotations}
     assert texts == {"<b>I</b>", "<b>V2</b>"} | {f"{lead} absent" for lead in sd.LEADS if lead not in ("I", "V2")}
 
@@ -76,7 +81,7 @@ def test_a_millimetre_is_a_millimetre_and_nothing_is_cut_off(peak_mv):
 
 
 def test_each_row_has_its_calibration_mark():
-    mark = explore.ecg_figure(told_apart(["I"]), "I", 100).data[0]
+    mark = explore.ecg_figure(told_apart(["I"]), "I", 100).data[1]
     heights = [value for value in mark.y if value is not None]
     assert max(heights) == 1
     assert sorted({round(value % ROW_MV, 6) for value in heights}) == [0, 1]  # from each row's zero line to 1 mV above
@@ -209,7 +214,7 @@ def test_both_controls_change_what_is_shown(explorer, clf, recordings, table):
     assert explorer.choice == explore.Choice("2-lead", 3)
     lead_i = next(trace for trace in explorer.figure.data if trace.name == "I")
     np.testing.assert_allclose(lead_i.y, recordings.batch([3], "I")[0, 0, :250])
-    assert [len(trace.y) > 0 for trace in explorer.figure.data[1:13]].count(True) == 2
+    assert [len(trace.y) > 0 for trace in explorer.figure.data[2:14]].count(True) == 2
     assert "The ECG shows I and II; III," in explorer.sentence.value
     assert explore.describe_scores(table, "2-lead") in explorer.sentence.value
     for probability in clf.predict_proba(recordings.where(rows=[3]), "I, II")[0]:

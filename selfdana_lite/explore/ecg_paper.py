@@ -27,7 +27,7 @@ def ecg_figure(signals_mv: np.ndarray, leads: str | Iterable[str], sampling_rate
     """
     names, signals_mv = _checked(signals_mv, leads)
     duration_s = min(SHOWN_S, signals_mv.shape[1] / sampling_rate_hz)
-    figure = go.Figure([_mark()])
+    figure = go.Figure([_absent(names, duration_s), _mark()])
     for row, row_leads in enumerate(ROWS):
         for column, lead in enumerate(row_leads):
             start_s = column * duration_s / 4
@@ -69,6 +69,21 @@ def _checked(signals_mv: np.ndarray, leads: str | Iterable[str]) -> tuple[tuple[
     return names, signals_mv
 
 
+def _absent(names: Iterable[str], duration_s: float) -> go.Scatter:
+    """Grey over the cells of absent leads: one filled trace with gaps, because browsers do not take back changed shapes."""
+    corners = np.array([[0, -0.5], [1, -0.5], [1, 0.5], [0, 0.5], [0, -0.5], [np.nan, np.nan]])  # in columns and rows
+    cells = [
+        corners + np.array([column, -row])
+        for row, leads in enumerate(ROWS)
+        for column, lead in enumerate(leads)
+        if lead not in names
+    ]
+    x, y = np.concatenate([np.empty((0, 2)), *cells]).T * [[duration_s / 4], [ROW_MV]]
+    return go.Scatter(
+        x=x, y=y, name="absent", mode="lines", line={"width": 0}, fill="toself", fillcolor=ABSENT, hoverinfo="skip"
+    )
+
+
 def _mark() -> go.Scatter:
     """The calibration mark of each row: 1 mV high, 0.2 s wide; drawn as one trace with gaps (None)."""
     x = [-0.4, -0.35, -0.35, -0.15, -0.15, -0.1, None]
@@ -78,12 +93,7 @@ def _mark() -> go.Scatter:
 
 
 def _label_cell(figure: go.Figure, lead: str, present: bool, span_s: tuple[float, float], zero_mv: float) -> None:
-    """The same shapes for a lead that is there as for one that is not: a browser does not take back surplus ones."""
-    top, bottom = zero_mv + ROW_MV / 2, zero_mv - ROW_MV / 2
-    figure.add_shape(
-        type="rect", x0=span_s[0], x1=span_s[1], y0=bottom, y1=top, layer="between", fillcolor=ABSENT, line_width=0,
-        visible=not present,
-    )  # fmt: skip
+    top = zero_mv + ROW_MV / 2
     figure.add_shape(  # the tick between two leads of a row
         type="line", x0=span_s[0], x1=span_s[0], y0=zero_mv - 0.4, y1=zero_mv + 0.4, line={"color": INK, "width": 1}
     )
@@ -101,8 +111,8 @@ def _label_cell(figure: go.Figure, lead: str, present: bool, span_s: tuple[float
 
 def _rule_paper(figure: go.Figure, duration_s: float) -> None:
     """Small squares of 1 mm and large ones of 5 mm, at one scale whatever the recording."""
-    highest = max(trace.y.max(initial=-np.inf) for trace in figure.data[1:] if len(trace.y))
-    lowest = min(trace.y.min(initial=np.inf) for trace in figure.data[1:] if len(trace.y))
+    highest = max(trace.y.max(initial=-np.inf) for trace in figure.data[2:] if len(trace.y))
+    lowest = min(trace.y.min(initial=np.inf) for trace in figure.data[2:] if len(trace.y))
     top = max(ROW_MV / 2, highest + 0.1)
     bottom = min(-ROW_MV * (len(ROWS) - 0.5), lowest - 0.1)
     squares = {"zeroline": False, "showgrid": True, "gridcolor": LARGE_SQUARE, "fixedrange": True}

@@ -81,7 +81,8 @@ class LeadSetExplorer(ipywidgets.VBox):
         for control in (self.lead_set, self.recording):
             control.observe(self._chosen, "value")
         controls = ipywidgets.VBox([self.lead_set, self.recording, self.error])
-        super().__init__([ipywidgets.HBox([controls, self.shown_probabilities]), self.figure, self.sentence])
+        top = ipywidgets.HBox([controls, self.shown_probabilities], layout={"min_height": "130px"})  # so that nothing jumps
+        super().__init__([top, self.figure, self.sentence])
 
     def _chosen(self, _change: object) -> None:
         self.error.value = ""

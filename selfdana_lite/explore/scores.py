@@ -8,7 +8,7 @@ from plotly.subplots import make_subplots
 
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.downstream import Classifier, evaluate
-from selfdana_lite.explore.ecg_paper import FONT, INK
+from selfdana_lite.explore.ecg_paper import FONT
 from selfdana_lite.leads import LEAD_SETS
 
 # Okabe and Ito's colours, which colour-blind readers tell apart; each model keeps its own.
@@ -40,10 +40,6 @@ def score_figure(table: pd.DataFrame, chosen: str) -> go.Figure:
         base=CHANCE,
         marker={"color": [CHOSEN if name == chosen else OTHER for name in table["lead_set"]]},
         error_y=_whiskers(table),
-        text=[f"<b>{value:.2f}</b>" for value in table["macro_auroc"]],
-        textposition="inside",
-        insidetextanchor="start",
-        insidetextfont={"size": 15, "color": INK},
         hovertext=[f"{r.leads}<br>{r.macro_auroc:.3f} [{r.low:.3f}, {r.high:.3f}]" for r in table.itertuples()],
         hoverinfo="text",
     )
@@ -51,7 +47,11 @@ def score_figure(table: pd.DataFrame, chosen: str) -> go.Figure:
         bars,
         layout={
             "title": {"text": "What the encoder still knows at each lead set", "font": {"size": 16}},
-            "xaxis": {"title": "", "fixedrange": True},
+            "xaxis": {
+                "tickvals": table["lead_set"].tolist(),
+                "ticktext": [f"{r.lead_set}: <b>{r.macro_auroc:.2f}</b>" for r in table.itertuples()],
+                "fixedrange": True,
+            },
             "yaxis": {
                 "title": {"text": "macro AUROC", "font": FONT},
                 "range": _auroc_range(table),

@@ -25,6 +25,7 @@ from selfdana_lite.downstream import ANY, FineTuneConfig, evaluate, fine_tune, l
 from selfdana_lite.encoders import build_encoder
 from selfdana_lite.leads import LEAD_SETS
 from selfdana_lite.loop import TrainConfig
+from selfdana_lite.markdown import markdown_table
 from selfdana_lite.train import PretrainConfig, pretrain
 
 # What is pre-trained: the encoder's kind, and how. Batch size and temperature are the best of four pairs tried
@@ -123,7 +124,7 @@ def tables(results: pd.DataFrame) -> str:
         for head in sorted(results.loc[results["stage"] == stage, "head"].unique()):
             one = wide.xs((stage, head), level=("stage", "head"))
             title = f"**{stage.capitalize()}**, {'' if stage == 'supervised' else 'linear '}head: {head}"
-            parts.append("\n".join([title, "", markdown(one)]))
+            parts.append("\n".join([title, "", markdown_table(one.rename_axis(columns=None).reset_index())]))
     sizes = results.groupby("model")["parameters"].first()
     seconds = results[results["stage"] == "self-supervised"].groupby("model")["training_s"].median()
     parts.append(
@@ -132,13 +133,6 @@ def tables(results: pd.DataFrame) -> str:
         + "."
     )
     return "\n\n".join(parts)
-
-
-def markdown(table: pd.DataFrame) -> str:
-    """A table in Markdown, its index as the first column."""
-    head = ["model", *table.columns]
-    lines = [head, ["---"] * len(head), *([name, *row] for name, row in zip(table.index, table.to_numpy(), strict=True))]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def write_readme(path: Path, text: str) -> None:

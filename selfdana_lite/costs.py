@@ -10,6 +10,7 @@ import pandas as pd
 
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.encoders import PER_LEAD_KINDS, EncoderConfig
+from selfdana_lite.markdown import markdown_table
 from selfdana_lite.resources import PHASES, measure_resources
 
 TITLES = {
@@ -32,9 +33,7 @@ def _one_cost(table: pd.DataFrame, cost: str) -> str:
     cells = [f"{value:.3g} ({spread:.2g})" for value, spread in zip(table[cost], table[f"{cost}_spread"], strict=True)]
     wide = table.assign(cell=cells).pivot(index="model", columns="lead_set", values="cell")
     wide = wide.loc[table["model"].unique(), table["lead_set"].unique()]  # in the order measured
-    head = ["model", *wide.columns]
-    lines = [head, ["---"] * len(head), *([name, *row] for name, row in zip(wide.index, wide.to_numpy(), strict=True))]
-    return "\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return "\n\n" + markdown_table(wide.rename_axis(columns=None).reset_index())
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -14,12 +14,12 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from selfdana_lite.benchmark import markdown
 from selfdana_lite.checkpoint import load_encoder
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.downstream import ANY, evaluate, linear_probe, settle_batch_norm
 from selfdana_lite.encoders import Encoder
 from selfdana_lite.leads import LEAD_SETS
+from selfdana_lite.markdown import markdown_table
 
 CARD = """# The encoder that the kit ships
 
@@ -89,7 +89,7 @@ def write_card(folder: Path, archive: Path) -> None:
         n_test=len(test),
         checksum=hashlib.sha256(weights).hexdigest(),
         date=datetime.date.today(),
-        scores=markdown(score_table(encoder, train, test)),
+        scores=markdown_table(score_table(encoder, train, test).rename_axis("encoder and head").reset_index()),
     )
     (folder / "README.md").write_text(card)
 

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from selfdana_lite.data_card import LICENCE, data_card, write_wfdb_records
 from selfdana_lite.dataset import write_dataset
-from selfdana_lite.diseases import MI_WALLS
 from selfdana_lite.leads import LEADS
-from selfdana_lite.patients import LABEL_NAMES, Patient, draw_patient, labels_at
-from selfdana_lite.visit import SAMPLES, SAMPLING_RATE_HZ, record
+from selfdana_lite.simulation.data_card import LICENCE, data_card, write_wfdb_records
+from selfdana_lite.simulation.diseases import MI_WALLS
+from selfdana_lite.simulation.patients import LABEL_NAMES, Patient, draw_patient, labels_at
+from selfdana_lite.simulation.visit import SAMPLES, SAMPLING_RATE_HZ, record
 
 SOURCE = "Simulated by selfdana_lite: a beating heart dipole seen by nine electrodes; no person's data"
 SAMPLE_PATIENTS, SAMPLE_SEED = 400, 0

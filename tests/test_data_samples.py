@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 import wfdb
 
-from selfdana_lite.data_card import WFDB_GAIN_PER_MV, data_card
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.leads import LEADS, limb_lead_residual
-from selfdana_lite.patients import LABEL_NAMES
 from selfdana_lite.simulate import SAMPLE_PATIENTS, SAMPLE_SEED, SOURCE, simulate_recordings, write_samples
+from selfdana_lite.simulation.data_card import WFDB_GAIN_PER_MV, data_card
+from selfdana_lite.simulation.patients import LABEL_NAMES
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from selfdana_lite.dipole import ELECTRODES, Waves, add_waves, electrode_vectors, leads_from_electrodes, rotation
 from selfdana_lite.leads import LEADS, derive_limb_leads, limb_lead_residual
+from selfdana_lite.simulation.dipole import ELECTRODES, Waves, add_waves, electrode_vectors, leads_from_electrodes, rotation
 
 ANGLES = arrays(float, 3, elements=st.floats(-180, 180))
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from selfdana_lite import conduction, diseases
-from selfdana_lite.dipole import electrode_vectors, leads_from_electrodes
-from selfdana_lite.heart import healthy_heart
 from selfdana_lite.leads import LEADS
+from selfdana_lite.simulation import conduction, diseases
+from selfdana_lite.simulation.dipole import electrode_vectors, leads_from_electrodes
+from selfdana_lite.simulation.heart import healthy_heart
 
 TIME_MS = np.arange(0, 560.0, 2)  # from QRS onset
 PEOPLE = 30

@@ -1,6 +1,6 @@
 import numpy as np
 
-from selfdana_lite.noise import draw_noise, shaped_noise
+from selfdana_lite.simulation.noise import draw_noise, shaped_noise
 
 
 def test_shaped_noise_has_unit_size_and_only_the_frequencies_asked_for():

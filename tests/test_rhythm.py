@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from selfdana_lite.rhythm import ATRIAL_EXTRA, SINUS, VENTRICULAR_EXTRA, draw_rhythm, fibrillation_waves
+from selfdana_lite.simulation.rhythm import ATRIAL_EXTRA, SINUS, VENTRICULAR_EXTRA, draw_rhythm, fibrillation_waves
 
 
 def many(n=200, **changes):

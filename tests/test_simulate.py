@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 
 from selfdana_lite import simulate
-from selfdana_lite.data_card import data_card, interval_table, wfdb_rows
-from selfdana_lite.diseases import MI_WALLS
 from selfdana_lite.leads import LEADS, limb_lead_residual
-from selfdana_lite.patients import LABEL_MIX, LABEL_NAMES, STATEMENT_MIX, draw_patient, labels_at
 from selfdana_lite.simulate import deal_folds, labels_of, main, replace_samples, simulate_recordings, visits, write_samples
-from selfdana_lite.visit import record
+from selfdana_lite.simulation.data_card import data_card, interval_table, wfdb_rows
+from selfdana_lite.simulation.diseases import MI_WALLS
+from selfdana_lite.simulation.patients import LABEL_MIX, LABEL_NAMES, STATEMENT_MIX, draw_patient, labels_at
+from selfdana_lite.simulation.visit import record
 
 # The published range of each interval, ms, for the statements that are defined by it, and for the healthy.
 RANGES = {

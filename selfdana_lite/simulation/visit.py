@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from selfdana_lite.dipole import Waves, add_waves, leads_from_electrodes, rotation
-from selfdana_lite.heart import Heart, drawn_within
-from selfdana_lite.noise import draw_noise
-from selfdana_lite.patients import Patient, place_electrodes
-from selfdana_lite.rhythm import ATRIAL_EXTRA, VENTRICULAR_EXTRA, Rhythm, draw_rhythm, fibrillation_waves
+from selfdana_lite.simulation.dipole import Waves, add_waves, leads_from_electrodes, rotation
+from selfdana_lite.simulation.heart import Heart, drawn_within
+from selfdana_lite.simulation.noise import draw_noise
+from selfdana_lite.simulation.patients import Patient, place_electrodes
+from selfdana_lite.simulation.rhythm import ATRIAL_EXTRA, VENTRICULAR_EXTRA, Rhythm, draw_rhythm, fibrillation_waves
 
 SAMPLING_RATE_HZ = 100
 SAMPLES = 1000

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from selfdana_lite.dipole import Waves, rotation
+from selfdana_lite.simulation.dipole import Waves, rotation
 
 # (centre_ms, width_ms, vector_mv) of a QRS that lasts 90 ms.
 _SEQUENCE = (

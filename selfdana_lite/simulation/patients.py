@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selfdana_lite.dipole import electrode_vectors
-from selfdana_lite.diseases import EFFECTS, MI_WALLS, infarct, left_hypertrophy, right_hypertrophy, worn
-from selfdana_lite.heart import Heart, drawn_within, healthy_heart
+from selfdana_lite.simulation.dipole import electrode_vectors
+from selfdana_lite.simulation.diseases import EFFECTS, MI_WALLS, infarct, left_hypertrophy, right_hypertrophy, worn
+from selfdana_lite.simulation.heart import Heart, drawn_within, healthy_heart
 
 LABEL_NAMES = ("NORM", "MI", "STTC", "CD", "HYP")
 

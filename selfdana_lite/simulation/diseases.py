@@ -12,9 +12,16 @@ from functools import partial
 
 import numpy as np
 
-from selfdana_lite.conduction import fascicle_block, left_bundle_block, long_pr, preexcitation, right_bundle_block, slow_muscle
-from selfdana_lite.dipole import Waves, rotation
-from selfdana_lite.heart import Heart
+from selfdana_lite.simulation.conduction import (
+    fascicle_block,
+    left_bundle_block,
+    long_pr,
+    preexcitation,
+    right_bundle_block,
+    slow_muscle,
+)
+from selfdana_lite.simulation.dipole import Waves, rotation
+from selfdana_lite.simulation.heart import Heart
 
 # Where each wall lies, seen from the middle of the ventricles, (left, down, front); the length says how much muscle is there.
 WALLS = {

@@ -9,7 +9,8 @@ import pandas as pd
 import wfdb
 
 from selfdana_lite.leads import LEADS
-from selfdana_lite.patients import LABEL_NAMES
+from selfdana_lite.markdown import markdown_table
+from selfdana_lite.simulation.patients import LABEL_NAMES
 
 LICENCE = "CC0 1.0"
 WFDB_GAIN_PER_MV = 1000  # one step is one microvolt, as in signals.npy
@@ -80,17 +81,17 @@ McSharry et al. 2003, Sameni et al. 2007.
 
 The five PTB-XL superclasses; a recording may have more than one.
 
-{_markdown(_class_counts(table))}
+{markdown_table(_class_counts(table))}
 
 Folds 1 to 10 by patient, each with every class (recordings per class):
 
-{_markdown(_fold_counts(table))}
+{markdown_table(_fold_counts(table))}
 
 ## Intervals, as simulated
 
 Median (5th to 95th percentile) per class; QTc after Fridericia. PR is absent in fibrillation.
 
-{_markdown(interval_table(table))}
+{markdown_table(interval_table(table))}
 
 ## Files
 
@@ -120,8 +121,3 @@ def _class_counts(table: pd.DataFrame) -> pd.DataFrame:
 def _fold_counts(table: pd.DataFrame) -> pd.DataFrame:
     counts = table.groupby("fold")[list(LABEL_NAMES)].sum()
     return counts.assign(recordings=table.groupby("fold").size()).reset_index()
-
-
-def _markdown(frame: pd.DataFrame) -> str:
-    rows = [frame.columns, ["---"] * frame.shape[1], *frame.to_numpy()]
-    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from selfdana_lite.dipole import Waves, rotation
-from selfdana_lite.heart import Heart
+from selfdana_lite.simulation.dipole import Waves, rotation
+from selfdana_lite.simulation.heart import Heart
 
 # Activation in left bundle branch block, times as shares of QRS: from the right through the septum, then round to the base.
 _LEFT_BLOCK = Waves.of(

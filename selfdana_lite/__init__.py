@@ -8,9 +8,9 @@ from selfdana_lite.downstream import Classifier, FineTuneConfig, embed, evaluate
 from selfdana_lite.encoders import EncoderConfig, build_encoder
 from selfdana_lite.leads import LEAD_SETS, LEADS, LeadError, parse_leads
 from selfdana_lite.loop import TrainConfig, TrainingError
+from selfdana_lite.pretraining import PretrainConfig, pretrain
 from selfdana_lite.resources import measure_resources
 from selfdana_lite.scores import Scores
-from selfdana_lite.train import PretrainConfig, pretrain
 
 __all__ = [
     "LEADS",

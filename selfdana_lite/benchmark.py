@@ -10,8 +10,6 @@ stopped. With --readme the tables between the results markers are written anew.
 
 import argparse
 import datetime
-import shlex
-import sys
 import time
 from pathlib import Path
 
@@ -26,7 +24,7 @@ from selfdana_lite.encoders import build_encoder
 from selfdana_lite.leads import LEAD_SETS
 from selfdana_lite.loop import TrainConfig
 from selfdana_lite.markdown import markdown_table
-from selfdana_lite.train import PretrainConfig, pretrain
+from selfdana_lite.pretraining import PretrainConfig, pretrain
 
 # What is pre-trained: the encoder's kind, and how. Batch size and temperature are the best of four pairs tried
 # for each kind on folds 1 to 8: (64 or 256) x (0.1 or 0.2).
@@ -68,6 +66,8 @@ def run(model: str, stage: str, seed: int, train: EcgDataset, test: EcgDataset, 
         "model": model,
         "stage": stage,
         "seed": seed,
+        "epochs": epochs,
+        "recordings": len(train),
         "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
         "training_s": training_s,
     }
@@ -157,16 +157,19 @@ def main(arguments: list[str] | None = None) -> None:
     dataset = EcgDataset.open(options.archive)
     train, test = dataset.where(folds=range(1, 9)), dataset.where(folds=[9])
     results = pd.read_csv(options.results) if options.results.exists() else pd.DataFrame()
+    if len(results) and {(options.epochs, len(train))} != set(zip(results["epochs"], results["recordings"], strict=True)):
+        parser.error(f"{options.results} was made with other --epochs or recordings; name another file for these.")
     for model, stage, seed in missing_runs(results, options.seeds):
         print(f"{model}, {stage}, seed {seed}", flush=True)
         results = pd.concat([results, run(model, stage, seed, train, test, options.epochs)], ignore_index=True)
         unfinished = options.results.with_name(f".{options.results.name}.unfinished")
         results.to_csv(unfinished, index=False)
         unfinished.replace(options.results)  # so that a kill while writing loses nothing
-    command = "python -m selfdana_lite.benchmark " + shlex.join(sys.argv[1:] if arguments is None else arguments)
+    seeds = results["seed"].nunique()
     text = (
-        f"Macro AUROC on fold 9 ({len(test)} recordings), {options.seeds} seeds, mean ± standard deviation; trained on folds "
-        f"1 to 8 ({len(train)} recordings). Made on {datetime.date.today()} by `{command}`.\n\n{tables(results)}"
+        f"Macro AUROC on fold 9 ({len(test)} recordings), {seeds} seeds, mean ± standard deviation; trained on folds 1 to 8 "
+        f"({len(train)} recordings). Made on {datetime.date.today()} by `python -m selfdana_lite.benchmark ARCHIVE RESULTS.csv "
+        f"--seeds {seeds} --epochs {options.epochs} --readme README.md`.\n\n{tables(results)}"
     )
     print(text)
     if options.readme:

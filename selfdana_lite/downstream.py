@@ -165,9 +165,16 @@ def settle_batch_norm(encoder: Encoder, dataset: EcgDataset, seed: int = 0) -> E
     millivolts, and would squash random features that are much better than that.
     """
     generator, device = torch.Generator().manual_seed(seed), next(encoder.parameters()).device
+    norms = [module for module in encoder.modules() if isinstance(module, nn.BatchNorm1d)]
+    momentum = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain average over the batches
     encoder.train()
     for rows in shuffled_batches(len(dataset), 64, generator):
         encoder(*_on(device, RandomLeadSelection()(dataset.batch(rows, LEADS), generator)))
+    for norm, usual in zip(norms, momentum, strict=True):
+        norm.momentum = usual
     return encoder.eval()
 
 

@@ -14,9 +14,10 @@ from selfdana_lite.benchmark import BEGIN, END, MODELS, STAGES, gap_to_rival, ma
 from selfdana_lite.dataset import write_dataset
 from selfdana_lite.downstream import FineTuneConfig, linear_probe
 from selfdana_lite.leads import LEAD_SETS, LEADS
-from selfdana_lite.train import pretrain
+from selfdana_lite.pretraining import pretrain
 
 KINDS = ("lead-attention", "dap", "zero-pad")
+RECORDINGS = 120  # to train on, in `cheap`
 
 
 def made_up(seeds=(0, 1)) -> pd.DataFrame:
@@ -27,6 +28,7 @@ def made_up(seeds=(0, 1)) -> pd.DataFrame:
             for lead_set, leads in LEAD_SETS.items():
                 gain = 0.1 * (stage == "self-supervised") + 0.001 * (len(model) % 7) + 0.02 * seed
                 facts = {"model": model, "stage": stage, "seed": seed, "parameters": 240_000, "training_s": 100 + 10 * seed}
+                facts |= {"epochs": 1, "recordings": RECORDINGS}
                 rows.append(facts | {"head": head, "lead_set": lead_set, "macro_auroc": 0.5 + 0.01 * len(leads) + gain})
     return pd.DataFrame(rows)
 
@@ -116,7 +118,7 @@ def test_a_readme_without_its_markers_is_refused_and_left_alone(tmp_path, text):
 @pytest.fixture
 def cheap(tmp_path, monkeypatch):
     """Two models, two lead sets, one epoch, short recordings: what main() needs, in a second or two."""
-    train, test = small_dataset([1, 2, 3], 120, 128), small_dataset([9], 40, 128)
+    train, test = small_dataset([1, 2, 3], RECORDINGS, 128), small_dataset([9], 40, 128)
     signals, table = np.concatenate([train.signals, test.signals]), pd.concat([train.table, test.table])
     facts = {"leads": LEADS, "sampling_rate_hz": 100, "label_names": train.label_names, "source": "test", "licence": "CC0"}
     write_dataset(tmp_path / "archive", signals, table, **facts)
@@ -161,9 +163,13 @@ def test_an_interrupted_benchmark_goes_on_and_ends_as_if_it_had_never_stopped(ch
     assert (results["macro_auroc"] <= results["high"]).all()
     readme = (folder / "README.md").read_text()
     assert "fold 9 (40 recordings), 1 seeds" in readme
-    assert f"`python -m selfdana_lite.benchmark {' '.join(arguments)}`" in readme
+    assert "`python -m selfdana_lite.benchmark ARCHIVE RESULTS.csv --seeds 1 --epochs 1 --readme README.md`" in readme
     assert tables(results) in readme
     assert sorted(path.name for path in folder.iterdir()) == ["README.md", "archive", "results.csv"]
+
+    with pytest.raises(SystemExit):
+        main([*arguments, "--epochs", "2"])
+    assert "results.csv was made with other --epochs or recordings" in capsys.readouterr().err
 
     (folder / "results.csv").unlink()
     main(arguments)

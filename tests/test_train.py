@@ -21,7 +21,8 @@ from selfdana_lite.downstream import embed
 from selfdana_lite.leads import LEADS, LeadError
 from selfdana_lite.loop import TrainingError
 from selfdana_lite.objectives import hide_spans
-from selfdana_lite.train import PretrainConfig, draw_views, main, pretrain
+from selfdana_lite.pretraining import PretrainConfig, draw_views, pretrain
+from selfdana_lite.train import main
 
 OBJECTIVES = [("nt-xent", "resnet"), ("vicreg", "resnet"), ("masked", "conv-transformer")]
 
@@ -208,7 +209,7 @@ def test_a_run_cut_off_and_resumed_ends_as_if_it_had_never_stopped(recordings, o
 KILLED = """
 import sys
 from small import seeded_encoder, small_dataset
-from selfdana_lite.train import PretrainConfig, pretrain
+from selfdana_lite.pretraining import PretrainConfig, pretrain
 settings = PretrainConfig(epochs=int(sys.argv[2]), precision="float32")
 pretrain(seeded_encoder(), small_dataset([1, 2], 12), settings, checkpoint=sys.argv[1], progress=False)
 """

@@ -1,0 +1,114 @@
+"""Pre-training without labels: two views of each recording, with leads of their own, must agree.
+
+The loop itself is `fit` in loop.py. This file says what a view loses and what the loss is.
+"""
+
+import math
+import os
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from selfdana_lite.augment import RandomLeadMasking, RandomLeadSelection, random_gain, random_noise
+from selfdana_lite.dataset import EcgDataset
+from selfdana_lite.encoders import SAMPLES_PER_FRAME, Encoder
+from selfdana_lite.leads import LEADS, LeadError
+from selfdana_lite.loop import TrainConfig, fit
+from selfdana_lite.objectives import VIEWS, Contrast, MaskedFrames, NTXent, VICReg, hide_spans
+
+
+@dataclass(frozen=True)
+class PretrainConfig(TrainConfig):
+    """What is "the same" in pre-training: the objective, the views, and what each view loses."""
+
+    epochs: int = 60
+    objective: str = "nt-xent"  # or "vicreg", or "masked" (transformer trunk only)
+    temperature: float = 0.2  # of nt-xent
+    views: str = "halves"  # CMSC: two halves of one recording; or "crops", SimCLR's two random windows
+    lead_augmentation: RandomLeadSelection | RandomLeadMasking = field(default_factory=RandomLeadSelection)
+    same_leads: bool = False  # whether both views keep the same leads
+    gain_spread: float = 0.0  # log-normal amplitude factor of each view
+    noise_mv: float = 0.0  # most white noise added to a view
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.objective not in ("nt-xent", "vicreg", "masked") or self.views not in VIEWS:
+            raise ValueError(
+                f"Unknown objective {self.objective!r} or views {self.views!r}; choose an objective of nt-xent, vicreg, masked "
+                f"and views of {', '.join(VIEWS)}."
+            )
+
+
+def pretrain(
+    encoder: Encoder,
+    dataset: EcgDataset,
+    config: PretrainConfig | None = None,
+    *,
+    validation: EcgDataset | None = None,
+    checkpoint: str | os.PathLike | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Train the encoder in place, without labels, on the device that it is on; return the history.
+
+    dataset: must hold the twelve leads, in any order, of which the augmentation takes some away.
+    checkpoint: a file, replaced after each epoch. If it is there already, training goes on from it,
+        exactly as if it had never stopped; CheckpointError where it was made with other settings.
+    history: one row an epoch: loss, validation_loss, learning_rate, seconds, recordings_per_s, and
+        data_share, the part of the time that reading and augmenting took.
+
+    Ctrl-C (or the notebook's stop button) ends training after the step; the encoder stays usable.
+    """
+    config = config or PretrainConfig()
+    for source in (dataset, validation):
+        if source is not None and set(source.leads) != set(LEADS):
+            raise LeadError(f"Pre-training takes leads away from all twelve; the dataset has only {', '.join(source.leads)}.")
+    with torch.random.fork_rng(devices=[]):  # the head's first weights follow the seed, and nobody else's draws change
+        torch.default_generator.manual_seed(config.seed)
+        model = _objective(encoder, config).to(next(encoder.parameters()).device)
+
+    def prepare(source: EcgDataset, rows: np.ndarray, generator: torch.Generator) -> list[tuple[Tensor, ...]]:
+        signals_mv = source.batch(rows, LEADS).to(next(encoder.parameters()).device)
+        views = draw_views(signals_mv, config, generator)
+        return [(*view, _hidden_frames(view[0], generator)) for view in views] if config.objective == "masked" else views
+
+    return fit(
+        model,
+        dataset,
+        prepare,
+        loss_of=lambda views: model(*views),
+        config=config,
+        validation=validation,
+        checkpoint=checkpoint,
+        settings={"encoder": encoder.config},
+        progress=progress,
+    )
+
+
+def _objective(encoder: Encoder, config: PretrainConfig) -> nn.Module:
+    if config.objective == "masked":
+        return MaskedFrames(encoder, temperature=config.temperature)
+    return Contrast(encoder, NTXent(config.temperature) if config.objective == "nt-xent" else VICReg())
+
+
+def _hidden_frames(signals_mv: Tensor, generator: torch.Generator) -> Tensor:
+    frames = math.ceil(signals_mv.shape[2] / SAMPLES_PER_FRAME)
+    return hide_spans(len(signals_mv), frames, generator).to(signals_mv.device)  # [B, frames]
+
+
+def draw_views(signals_mv: Tensor, config: PretrainConfig, generator: torch.Generator) -> list[tuple[Tensor, Tensor]]:
+    """Two views of each recording: [B, 12, T] -> two pairs (signals [B, k, T'], lead_ids [B, k]), each with its own k."""
+    windows = VIEWS[config.views](signals_mv, generator)
+    if config.same_leads:
+        leads_seed = int(torch.randint(2**31, (), generator=generator))
+        generators = [torch.Generator().manual_seed(leads_seed) for _ in windows]
+    else:
+        generators = [generator for _ in windows]
+    views = [config.lead_augmentation(window, own) for window, own in zip(windows, generators, strict=True)]
+    if config.gain_spread:
+        views = [(random_gain(signals, config.gain_spread, generator), ids) for signals, ids in views]
+    if config.noise_mv:
+        views = [(random_noise(signals, config.noise_mv, generator), ids) for signals, ids in views]
+    return views

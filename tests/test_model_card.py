@@ -1,0 +1,68 @@
+"""The shipped encoder is what its card says, and the card is written from measurements."""
+
+import hashlib
+import re
+from dataclasses import asdict
+
+import pandas as pd
+import pytest
+import torch
+
+import selfdana_lite as sd
+from selfdana_lite import model_card
+from selfdana_lite.checkpoint import SHIPPED_ENCODER
+from selfdana_lite.leads import LEAD_SETS
+from selfdana_lite.markdown import markdown_table
+from small import small_dataset
+
+
+def test_a_markdown_table_has_a_line_for_the_head_one_for_the_rule_and_one_a_row():
+    frame = pd.DataFrame({"lead": ["I", "V2"], "score": [0.5, 1]})
+    assert markdown_table(frame) == "| lead | score |\n| --- | --- |\n| I | 0.5 |\n| V2 | 1.0 |"
+
+
+def test_the_shipped_encoder_is_small_and_takes_any_leads():
+    encoder = sd.load_encoder()
+    assert (SHIPPED_ENCODER / "model.safetensors").stat().st_size < 2_000_000
+    assert sum(parameter.numel() for parameter in encoder.parameters()) < 1_000_000
+    assert asdict(encoder.config) == asdict(sd.EncoderConfig())
+    assert not encoder.training
+    for leads in LEAD_SETS.values():
+        assert encoder(torch.randn(2, len(leads), 1000), leads).shape == (2, encoder.embedding_size)
+
+
+def test_the_card_names_the_weights_that_are_shipped():
+    card = (SHIPPED_ENCODER / "README.md").read_text()
+    assert hashlib.sha256((SHIPPED_ENCODER / "model.safetensors").read_bytes()).hexdigest() in card
+    for said in ("not for diagnosis", "CC BY 4.0", "PTB-XL", "Untrained", "python -m selfdana_lite.train"):
+        assert said in card
+
+
+def test_a_card_is_written_from_what_is_measured(tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    encoder = sd.build_encoder("dap")
+    sd.save_encoder(encoder, tmp_path / "mine")
+    dataset = small_dataset(list(range(1, 10)), records=500)
+    monkeypatch.setattr(sd.EcgDataset, "open", lambda path: dataset)
+    monkeypatch.setattr(model_card, "LEAD_SETS", {"2-lead": ("I", "II")})
+    model_card.write_card(tmp_path / "mine", "archive")
+
+    card = (tmp_path / "mine" / "README.md").read_text()
+    train, test = dataset.where(folds=range(1, 9)), dataset.where(folds=9)
+    assert f"{len(train)} recordings of {len(set(train.patient_ids))} patients" in card
+    expected = sd.evaluate(sd.linear_probe(sd.load_encoder(tmp_path / "mine"), train, "I, II"), test, "I, II")
+    row = re.search(r"\| pre-trained, a head a set \| (\S+) \[(\S+), (\S+)\] \|", card)
+    assert [float(number) for number in row.groups()] == pytest.approx([expected.macro_auroc, *expected.interval], abs=6e-4)
+    assert card.count("| untrained, ") == 2
+
+
+def test_the_shipped_encoder_scores_on_real_recordings_what_its_card_says(real_archive):
+    """And more than the quick probes that came before the kit: .862 .841 .846 .846 .841 .803, a head a set."""
+    dataset = sd.EcgDataset.open(real_archive)
+    train, test, encoder = dataset.where(folds=range(1, 9)), dataset.where(folds=9), sd.load_encoder()
+    row = re.search(r"\| pre-trained, a head a set \|(.*)\|", (SHIPPED_ENCODER / "README.md").read_text()).group(1)
+    said = [float(cell.split()[0]) for cell in row.split("|")]
+    assert all(score > probe for score, probe in zip(said, (0.862, 0.841, 0.846, 0.846, 0.841, 0.803), strict=True))
+    for lead_set in ("2-lead", "1-lead"):
+        scores = sd.evaluate(sd.linear_probe(encoder, train, lead_set), test, lead_set, bootstrap=0)
+        assert scores.macro_auroc == pytest.approx(said[list(LEAD_SETS).index(lead_set)], abs=0.005)

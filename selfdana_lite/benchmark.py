@@ -95,25 +95,38 @@ def missing_runs(results: pd.DataFrame, seeds: int) -> list[tuple[str, str, int]
     return [(*one, seed) for seed in range(seeds) for one in each if (*one, seed) not in done]
 
 
-def gap_to_rival(
-    results: pd.DataFrame, ours: str = "lead-attention, RLS", rival: str = "zero-pad, RLS as zeros"
-) -> pd.DataFrame:
-    """Rows like those of results, whose macro_auroc is ours less the rival's, seed by seed."""
-    of = results.set_index(["model", "stage", "seed", "head", "lead_set"])["macro_auroc"]
-    both = [
-        of.xs(name) if name in of.index.get_level_values("model") else of.iloc[:0].droplevel("model") for name in (ours, rival)
+def gap_to_rivals(results: pd.DataFrame, ours: str = "lead-attention, RLS") -> pd.DataFrame:
+    """Rows like those of results, whose macro_auroc is ours less a zero-padded rival's, seed by seed."""
+    scores = results.pivot(index=["stage", "seed", "head", "lead_set"], columns="model", values="macro_auroc")
+    gaps = [
+        (scores[ours] - scores[rival])
+        .rename("macro_auroc")
+        .dropna()
+        .reset_index()
+        .assign(model=f"{ours} minus {rival}", rival=rival)
+        for rival in scores.columns
+        if ours in scores and rival.startswith("zero-pad, ")
     ]
-    gap = (both[0] - both[1]).dropna()
-    return gap.rename("macro_auroc").reset_index().assign(model=f"{ours} minus {rival}")
+    return pd.concat(gaps, ignore_index=True) if gaps else results.iloc[:0]
+
+
+def verdicts(results: pd.DataFrame) -> list[str]:
+    """For each rival and kind of head, where every seed agrees that we are ahead, or behind."""
+    texts = []
+    for (rival, head), gaps in gap_to_rivals(results).groupby(["rival", "head"]):
+        least, most = (gaps.groupby("lead_set")["macro_auroc"].agg(end) for end in ("min", "max"))
+        ahead = [name for name in LEAD_SETS if least.get(name, 0) > 0] or ["none"]
+        behind = [name for name in LEAD_SETS if most.get(name, 0) < 0] or ["none"]
+        texts.append(
+            f"Beside {rival}, head {head}: ahead with every seed at {', '.join(ahead)}; behind at {', '.join(behind)}."
+        )
+    return texts
 
 
 def tables(results: pd.DataFrame) -> str:
     """Markdown: macro AUROC, mean and standard deviation over seeds, a column a lead set."""
-    spread = (
-        pd.concat([results, gap_to_rival(results)])
-        .groupby(["model", "stage", "head", "lead_set"])["macro_auroc"]
-        .agg(["mean", "std"])
-    )
+    with_gaps = pd.concat([results, gap_to_rivals(results)])
+    spread = with_gaps.groupby(["model", "stage", "head", "lead_set"])["macro_auroc"].agg(["mean", "std"])
     spread["text"] = [
         f"{mean:.3f}" if np.isnan(std) else f"{mean:.3f} ± {std:.3f}"  # one seed has no deviation
         for mean, std in zip(spread["mean"], spread["std"], strict=True)
@@ -125,13 +138,10 @@ def tables(results: pd.DataFrame) -> str:
             one = wide.xs((stage, head), level=("stage", "head"))
             title = f"**{stage.capitalize()}**, {'' if stage == 'supervised' else 'linear '}head: {head}"
             parts.append("\n".join([title, "", markdown_table(one.rename_axis(columns=None).reset_index())]))
+    if compared := verdicts(results):
+        parts.append("The lead-attention encoder and its rivals:\n\n" + "\n".join(f"- {text}" for text in compared))
     sizes = results.groupby("model")["parameters"].first()
-    seconds = results[results["stage"] == "self-supervised"].groupby("model")["training_s"].median()
-    parts.append(
-        "Parameters and median seconds of pre-training: "
-        + "; ".join(f"{m}: {sizes[m]:,}, {seconds[m]:.0f} s" for m in seconds.index)
-        + "."
-    )
+    parts.append("Parameters: " + "; ".join(f"{model} {size:,}" for model, size in sizes.items() if model in MODELS) + ".")
     return "\n\n".join(parts)
 
 

@@ -10,7 +10,18 @@ import torch
 from small import on_batch, small_dataset, stop_by_hand
 
 from selfdana_lite import benchmark
-from selfdana_lite.benchmark import BEGIN, END, MODELS, STAGES, gap_to_rival, main, missing_runs, tables, write_readme
+from selfdana_lite.benchmark import (
+    BEGIN,
+    END,
+    MODELS,
+    STAGES,
+    gap_to_rivals,
+    main,
+    missing_runs,
+    tables,
+    verdicts,
+    write_readme,
+)
 from selfdana_lite.dataset import write_dataset
 from selfdana_lite.downstream import FineTuneConfig, linear_probe
 from selfdana_lite.leads import LEAD_SETS, LEADS
@@ -84,16 +95,33 @@ def test_one_seed_has_no_deviation():
     assert "±" not in text
 
 
-def test_the_gap_to_the_rival_is_taken_seed_by_seed():
+def test_the_gap_to_each_rival_is_taken_seed_by_seed():
     results = made_up()
     ours = (results["model"] == "lead-attention, RLS") & (results["seed"] == 1)
     results.loc[ours, "macro_auroc"] += 0.03
-    gap = gap_to_rival(results)
-    assert set(gap["stage"]) == {"self-supervised"}, "elsewhere the two are not told apart by their pre-training"
-    same = 0.001 * (len("lead-attention, RLS") % 7 - len("zero-pad, RLS as zeros") % 7)
-    assert gap.query("seed == 0")["macro_auroc"].to_numpy() == pytest.approx(np.full(12, same))
-    assert gap.query("seed == 1")["macro_auroc"].to_numpy() == pytest.approx(np.full(12, same + 0.03))
-    assert gap_to_rival(results[~results["model"].str.startswith("lead-attention")]).empty
+    gaps = gap_to_rivals(results)
+    assert set(gaps["stage"]) == {"self-supervised"}, "elsewhere the two are not told apart by their pre-training"
+    assert set(gaps["rival"]) == {"zero-pad, RLM", "zero-pad, RLS as zeros"}
+    for rival, gap in gaps.groupby("rival"):
+        same = 0.001 * (len("lead-attention, RLS") % 7 - len(rival) % 7)
+        assert gap.query("seed == 0")["macro_auroc"].to_numpy() == pytest.approx(np.full(12, same))
+        assert gap.query("seed == 1")["macro_auroc"].to_numpy() == pytest.approx(np.full(12, same + 0.03))
+    assert gap_to_rivals(results[~results["model"].str.startswith("lead-attention")]).empty
+
+
+def test_a_verdict_needs_every_seed():
+    results = made_up()
+    ours = (results["model"] == "lead-attention, RLS") & (results["head"] == "one a set")
+    results.loc[ours & (results["lead_set"] == "1-lead"), "macro_auroc"] += 0.05
+    results.loc[ours & (results["lead_set"] == "2-lead"), "macro_auroc"] -= 0.05
+    split = ours & (results["lead_set"] == "3-lead")
+    results.loc[split, "macro_auroc"] += np.where(results.loc[split, "seed"] == 0, 0.05, -0.05)
+    (text,) = [text for text in verdicts(results) if "zero-pad, RLM, head one a set" in text]
+    ahead, behind = text.split(";")
+    assert "1-lead" in ahead
+    assert "2-lead" in behind
+    assert "3-lead" not in text
+    assert verdicts(results[results["model"] == "dap"]) == []
 
 
 def test_the_readme_changes_between_the_markers_and_nowhere_else(tmp_path):

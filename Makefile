@@ -2,7 +2,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-# One version everywhere: of this one the build machines have a wheel without CUDA.
+# One version everywhere, so that results can be compared.
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 # The first Python on this machine that is new enough; `make install PYTHON=...` names another.

@@ -101,22 +101,17 @@ class PerLeadConv1d(nn.Module):
 
     def __init__(self, mixing: nn.Conv1d, pooling: DimensionAdaptivePooling):
         super().__init__()
+        if "weight" not in dict(mixing.named_parameters(recurse=False)):
+            raise ValueError(
+                "The weight of this convolution is computed from others (weight normalisation, say), so its leads cannot be "
+                "summed; remove the parametrization first."
+            )
         self.pooling = pooling
-        self.per_lead = nn.Conv1d(
-            1,
-            mixing.out_channels,
-            mixing.kernel_size,
-            mixing.stride,
-            mixing.padding,
-            mixing.dilation,
-            bias=mixing.bias is not None,
-            padding_mode=mixing.padding_mode,
-        )
+        self.per_lead = copy.deepcopy(mixing)  # with its stride, padding, bias, and whatever a subclass does besides
+        self.per_lead.in_channels = self.per_lead.groups = 1
+        self.per_lead.weight = nn.Parameter(mixing.weight.detach().sum(1, keepdim=True))  # [C, 12, K] -> [C, 1, K]
         self.mix_slots = nn.Conv1d(mixing.out_channels * pooling.slots, mixing.out_channels, 1, bias=False)
         with torch.no_grad():
-            self.per_lead.weight.copy_(mixing.weight.sum(1, keepdim=True))  # [C, 12, K] -> [C, 1, K]
-            if mixing.bias is not None:
-                self.per_lead.bias.copy_(mixing.bias)
             average = torch.eye(mixing.out_channels).repeat_interleave(pooling.slots, 1) / pooling.slots
             self.mix_slots.weight.copy_(average[..., None])  # [C, C * slots, 1]
         self.to(mixing.weight.device, mixing.weight.dtype)

@@ -80,7 +80,7 @@ def read_tensors(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict[str, 
     """All tensors and the text metadata of one safetensors file; CheckpointError where it is damaged or a pickle."""
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.offset_keys()}, file.metadata() or {}
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118, a file is no dict
     except (SafetensorError, OSError) as error:
         if not Path(path).is_file():
             raise CheckpointError(

@@ -1,6 +1,7 @@
 """Many recordings: int16 microvolt on disk, float32 millivolt in a batch, a table beside them."""
 
 import copy
+import hashlib
 import os
 import warnings
 from collections.abc import Iterable, Sequence
@@ -45,6 +46,7 @@ class EcgDataset:
         self.source = source
         check_parts(stored, table, self.leads, self.sampling_rate_hz, self.label_names)
         self._stored, self._table = stored, table
+        self._flat_known: set[int] = set()  # rows of the store, shared by all views
         self._rows = np.arange(len(table))  # positions in the store, one a recording of this view
 
     @classmethod
@@ -97,6 +99,12 @@ class EcgDataset:
         """[records]; split by these, never by recording."""
         return self._table["patient_id"].to_numpy()[self._rows]
 
+    @property
+    def digest(self) -> str:
+        """Eight characters that tell which recordings these are, and in which order: a run must not go on with others."""
+        record_ids = self._table["record_id"].to_numpy()[self._rows]
+        return hashlib.sha256(",".join(map(str, record_ids)).encode()).hexdigest()[:8]
+
     def where(self, folds: int | Iterable[int] | None = None, rows: np.ndarray | Sequence[int] | None = None) -> "EcgDataset":
         """The recordings in the given folds, or the given rows (numbers or a boolean mask); nothing is copied.
 
@@ -104,7 +112,7 @@ class EcgDataset:
         """
         kept = np.arange(len(self)) if rows is None else self._check_rows(rows)
         if folds is not None:
-            folds = [folds] if isinstance(folds, int) else list(folds)
+            folds = [folds] if np.isscalar(folds) else list(folds)
             kept = kept[np.isin(self.folds[kept], folds)]
         if len(kept) == 0:
             raise DatasetError(
@@ -146,7 +154,9 @@ class EcgDataset:
 
     def _warn_if_flat(self, microvolt: np.ndarray, rows: np.ndarray, leads: Sequence[str]) -> None:
         flat = microvolt.max(axis=2) == microvolt.min(axis=2)  # [leads, batch]
-        if flat.any():
+        news = set(self._rows[rows[flat.any(axis=0)]]) - self._flat_known
+        if news:
+            self._flat_known |= news  # one warning for each recording, not one for each epoch
             lead, first = np.argwhere(flat)[0]
             warnings.warn(
                 f"{flat.any(axis=0).sum()} of {len(rows)} recordings have a flat lead (first: row {rows[first]}, lead "

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from selfdana_lite.augment import RandomLeadSelection
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.encoders import Encoder
-from selfdana_lite.leads import LEADS, lead_ids, parse_leads
+from selfdana_lite.leads import LEADS, LeadError, lead_ids, parse_leads
 from selfdana_lite.loop import TrainConfig, fit, shuffled_batches
 from selfdana_lite.scores import Scores, refuse_constant_labels, score
 
@@ -42,9 +42,10 @@ class Classifier(nn.Module):
         return self.head(self.encoder(signals_mv, leads))
 
     def train(self, mode: bool = True) -> "Classifier":
-        """A frozen encoder stays in eval mode, so that its batch statistics remain those of pre-training."""
+        """What has no weights to tune stays in eval mode, so that its batch statistics remain those of pre-training."""
         super().train(mode)
-        self.encoder.train(mode and not self.frozen)
+        for part in (self.encoder.join_leads, self.encoder.trunk):
+            part.train(mode and not self.frozen and any(p.requires_grad for p in part.parameters()))
         return self
 
     def predict_proba(self, dataset: EcgDataset, leads: str | Iterable[str]) -> np.ndarray:
@@ -58,6 +59,7 @@ class Classifier(nn.Module):
 def embed(encoder: Encoder, dataset: EcgDataset, leads: str | Iterable[str], batch_size: int = 256) -> np.ndarray:
     """Embeddings float32 [records, embedding_size], from the given leads alone; the encoder is put in eval mode."""
     names, device = parse_leads(leads), next(encoder.parameters()).device
+    encoder.refuse_other_rate(dataset.sampling_rate_hz)
     encoder.eval()
     starts = range(0, len(dataset), batch_size)
     batches = (np.arange(start, min(start + batch_size, len(dataset))) for start in starts)
@@ -144,6 +146,8 @@ def fit_logistic(x: Tensor, labels: Tensor, l2: float) -> tuple[Tensor, Tensor]:
 @torch.no_grad()
 def _embed_random_subsets(encoder: Encoder, dataset: EcgDataset, draws: int, seed: int, batch_size: int = 64) -> np.ndarray:
     """Every recording `draws` times, each batch with a lead count of its own: [draws * records, embedding_size]."""
+    encoder.refuse_other_rate(dataset.sampling_rate_hz)
+    _refuse_fewer_leads(dataset)
     selection, generator = RandomLeadSelection(), torch.Generator().manual_seed(seed)
     device = next(encoder.parameters()).device
     encoder.eval()
@@ -155,6 +159,14 @@ def _embed_random_subsets(encoder: Encoder, dataset: EcgDataset, draws: int, see
         ]
         passes.append(torch.cat(parts)[order.argsort()])  # back to the order of the dataset
     return torch.cat(passes).cpu().numpy()
+
+
+def _refuse_fewer_leads(dataset: EcgDataset) -> None:
+    if set(dataset.leads) != set(LEADS):
+        raise LeadError(
+            f'leads="any" draws subsets of the twelve leads, and this dataset has only {", ".join(dataset.leads)}; name the '
+            f'leads to train with: leads="{", ".join(dataset.leads)}".'
+        )
 
 
 @torch.no_grad()
@@ -214,9 +226,14 @@ def fine_tune(
             f"The validation recordings have the labels {', '.join(validation.label_names)}; expected those of the training "
             f"recordings, {', '.join(dataset.label_names)}, in the same order."
         )
+    for source in (dataset, validation or dataset):
+        encoder.refuse_other_rate(source.sampling_rate_hz)
     config = config or FineTuneConfig()
     refuse_constant_labels(dataset.labels, dataset.label_names)
-    leads = leads if leads == ANY else parse_leads(leads)
+    if leads == ANY:
+        _refuse_fewer_leads(dataset)
+    else:
+        leads = parse_leads(leads)
     device = next(encoder.parameters()).device
     with torch.random.fork_rng(devices=[]):  # the head's first weights follow the seed, and nobody else's draws change
         torch.default_generator.manual_seed(config.seed)
@@ -247,7 +264,13 @@ def fine_tune(
         config,
         validation=validation,
         checkpoint=checkpoint,
-        settings={"encoder": encoder.config, "labels": dataset.label_names, "leads": leads, "strategy": strategy},
+        settings={
+            "encoder": encoder.config,
+            "labels": dataset.label_names,
+            "leads": leads,
+            "strategy": strategy,
+            "digests": [part and part.digest for part in (dataset, validation)],
+        },
         progress=progress,
     )
     return clf

@@ -1,4 +1,4 @@
-"""Small ECG encoders that differ in one thing only: how the leads come together.
+"""Small ECG encoders that differ in how the leads come together, and in the stem that this allows.
 
         signals [B, k, T]                          k of the 12 leads
            |
@@ -42,10 +42,11 @@ class EncoderConfig:
     """All that is needed to build an encoder again; written beside its weights."""
 
     kind: str = "lead-attention"  # one of KINDS: the drawing above
-    backbone: str = "resnet"  # one of BACKBONES: the trunk, and the stem that suits it
+    backbone: str = "resnet"  # one of BACKBONES: the trunk
     slots: int = 1  # what the leads are pooled into; "dap" is built with 4 unless told otherwise
     op: str = "max"  # how "dap" merges neighbours
     fill: str = "repeat"  # how "dap" fills slots when leads are few
+    sampling_rate_hz: float = 100.0  # of the recordings that it is trained on and takes
 
     def __post_init__(self):
         if self.kind not in KINDS or self.backbone not in BACKBONES:
@@ -53,6 +54,8 @@ class EncoderConfig:
                 f"Unknown encoder kind {self.kind!r} or backbone {self.backbone!r}; "
                 f"choose a kind of {', '.join(KINDS)} and a backbone of {', '.join(BACKBONES)}."
             )
+        if self.slots < 1 or not self.sampling_rate_hz > 0:
+            raise ValueError(f"slots {self.slots} must be at least 1, sampling_rate_hz {self.sampling_rate_hz} above 0.")
 
 
 def build_encoder(kind: str = "lead-attention", **options: str | int) -> "Encoder":
@@ -83,6 +86,14 @@ class Encoder(nn.Module):
         _check_samples(signals_mv)
         maps = self.trunk(self.frames(signals_mv, ids))  # [B, C, frames]
         return torch.cat([maps.mean(dim=2), maps.amax(dim=2)], dim=1)
+
+    def refuse_other_rate(self, sampling_rate_hz: float) -> None:
+        """ValueError where recordings have another sampling rate: the same beat would look slower or faster."""
+        if sampling_rate_hz != self.config.sampling_rate_hz:
+            raise ValueError(
+                f"The recordings have {sampling_rate_hz:g} Hz, this encoder takes {self.config.sampling_rate_hz:g} Hz; "
+                f"resample them, or build an encoder for them: build_encoder(sampling_rate_hz={sampling_rate_hz:g})."
+            )
 
     def frames(self, signals_mv: Tensor, ids: Tensor) -> Tensor:
         """The leads joined, before the trunk: [B, C, T / 16]."""

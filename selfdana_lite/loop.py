@@ -1,7 +1,7 @@
 """One visible training loop; nothing in it is specific to ECGs or to Self-DANA.
 
 `fit` reads: shuffle, prepare a batch, loss, backward, step; after each epoch validate, report and
-save. Pre-training (train.py) and fine-tuning (downstream.py) say what a batch and the loss are.
+save. Pre-training (pretraining.py) and fine-tuning (downstream.py) say what a batch and the loss are.
 """
 
 import math
@@ -121,6 +121,7 @@ def fit(
             row = _one_epoch(model, optimizer, dataset, prepare, loss_of, config, len(run.history), bar)
             if validation is not None:
                 row["validation_loss"] = _mean_loss(model, validation, prepare, loss_of, config)
+                _refuse_not_finite("validation loss", row["validation_loss"], f"after epoch {row['epoch']}", config)
             run.finish_epoch(row)
     except KeyboardInterrupt:
         kept = "best epoch so far" if run.best else "last step"
@@ -147,7 +148,16 @@ def _mean_loss(model, dataset, prepare, loss_of, config) -> float:
     model.eval()
     generator = epoch_generator(config.seed, VALIDATION)
     batches = shuffled_batches(len(dataset), config.batch_size, generator)
-    return sum(loss_of(prepare(dataset, rows, generator)).item() * len(rows) for rows in batches) / len(dataset)
+    with config.autocast(next(model.parameters()).device):
+        return sum(loss_of(prepare(dataset, rows, generator)).item() * len(rows) for rows in batches) / len(dataset)
+
+
+def _refuse_not_finite(what: str, value: float, where: str, config: TrainConfig) -> None:
+    if not math.isfinite(value):
+        raise TrainingError(
+            f"The {what} became {value} {where}. Lower learning_rate (now {config.learning_rate:g}), or look at those "
+            f"recordings."
+        )
 
 
 def _one_epoch(model, optimizer, dataset, prepare, loss_of, config, epoch, bar) -> dict[str, float]:
@@ -166,15 +176,15 @@ def _one_epoch(model, optimizer, dataset, prepare, loss_of, config, epoch, bar) 
         with config.autocast(device):
             loss = loss_of(batch)
         value = loss.item()
-        if not math.isfinite(value):
-            for buffer, before in zip(model.buffers(), buffers, strict=True):
-                buffer.copy_(before)
-            raise TrainingError(
-                f"The loss became {value} at step {step} (epoch {epoch + 1}, first rows {rows[:4].tolist()}); the weights are "
-                f"those of the step before. Lower learning_rate (now {config.learning_rate:g}), or look at those recordings."
-            )
         optimizer.zero_grad()
         loss.backward()
+        gradient = nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None]).item()
+        if not (math.isfinite(value) and math.isfinite(gradient)):
+            for buffer, before in zip(model.buffers(), buffers, strict=True):
+                buffer.copy_(before)
+        where = f"at step {step} (epoch {epoch + 1}, first rows {rows[:4].tolist()}); the weights are those of the step before"
+        _refuse_not_finite("loss", value, where, config)
+        _refuse_not_finite("gradient's norm", gradient, where, config)
         optimizer.step()
 
         total += value * len(rows)

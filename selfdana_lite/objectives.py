@@ -22,6 +22,11 @@ def _check_views(z1: Tensor, z2: Tensor) -> None:
         )
 
 
+def in_float32(z: Tensor) -> torch.autocast:
+    """Products of embeddings need all their digits: near-parallel views differ in the third, which bfloat16 rounds away."""
+    return torch.autocast(z.device.type, enabled=False)
+
+
 class NTXent(nn.Module):
     """Normalised temperature-scaled cross-entropy (SimCLR, Chen et al. 2020).
 
@@ -39,7 +44,8 @@ class NTXent(nn.Module):
         _check_views(z1, z2)
         batch = len(z1)
         z = F.normalize(torch.cat([z1, z2]).float(), dim=1)  # [2B, D]
-        similarity = z @ z.T / self.temperature  # [2B, 2B]
+        with in_float32(z):
+            similarity = z @ z.T / self.temperature  # [2B, 2B]
         itself = torch.eye(2 * batch, dtype=torch.bool, device=z.device)
         partner = torch.arange(2 * batch, device=z.device).roll(batch)  # i <-> i + B
         return F.cross_entropy(similarity.masked_fill(itself, -torch.inf), partner)
@@ -63,7 +69,8 @@ class VICReg(nn.Module):
         terms = self.invariance * F.mse_loss(z1, z2)
         for z in (z1, z2):
             too_narrow = F.relu(1 - (z.var(dim=0) + 1e-4).sqrt()).mean()
-            covariance = z.T.cov()  # [D, D]
+            with in_float32(z):
+                covariance = z.T.cov()  # [D, D]
             repeated = (covariance.pow(2).sum() - covariance.diagonal().pow(2).sum()) / z.shape[1]
             terms = terms + self.variance * too_narrow / 2 + self.covariance * repeated
         return terms
@@ -126,16 +133,17 @@ class MaskedFrames(nn.Module):
             frames = self.encoder.frames(signals_mv, ids)  # [B, C, F]
             guess = F.normalize(self.predict(self.encoder.trunk(frames, hidden).transpose(1, 2)).float(), dim=2)  # [B, F, 64]
             truth = F.normalize(self.target(frames.transpose(1, 2)).float(), dim=2)  # [B, F, 64]
-            scores = guess @ truth.transpose(1, 2) / self.temperature  # [B, F, F]: frame i's guess against frame j's truth
+            with in_float32(guess):
+                scores = guess @ truth.transpose(1, 2) / self.temperature  # [B, F, F]: frame i's guess, frame j's truth
             itself = torch.arange(frames.shape[2], device=frames.device).expand(hidden.shape)
             losses.append(F.cross_entropy(scores[hidden], itself[hidden]))
         return torch.stack(losses).mean()
 
 
 def hide_spans(batch: int, frames: int, generator: torch.Generator | None = None, span: int = 5, share: float = 0.5) -> Tensor:
-    """Frames to hide, bool [batch, frames]: spans that hide the given share on average, never all and never none."""
+    """Frames to hide, bool [batch, frames]: spans that hide about the given share, never all and never none."""
     starts = 1 - (1 - share) ** (1 / span)  # then a frame escapes every span with probability 1 - share
-    begins = torch.rand(batch, frames, generator=generator) < starts
+    begins = torch.rand(batch, frames, generator=generator, device=generator.device if generator else None) < starts
     hidden = F.max_pool1d(F.pad(begins.float(), (span - 1, 0)), span, stride=1) > 0  # [batch, frames]
     hidden[:, 0], hidden[:, frames // 2] = False, True
     return hidden

@@ -26,7 +26,7 @@ class PretrainConfig(TrainConfig):
 
     epochs: int = 60
     objective: str = "nt-xent"  # or "vicreg", or "masked" (transformer trunk only)
-    temperature: float = 0.2  # of nt-xent
+    temperature: float = 0.2  # of nt-xent and masked
     views: str = "halves"  # CMSC: two halves of one recording; or "crops", SimCLR's two random windows
     lead_augmentation: RandomLeadSelection | RandomLeadMasking = field(default_factory=RandomLeadSelection)
     same_leads: bool = False  # whether both views keep the same leads
@@ -65,6 +65,8 @@ def pretrain(
     for source in (dataset, validation):
         if source is not None and set(source.leads) != set(LEADS):
             raise LeadError(f"Pre-training takes leads away from all twelve; the dataset has only {', '.join(source.leads)}.")
+        if source is not None:
+            encoder.refuse_other_rate(source.sampling_rate_hz)
     with torch.random.fork_rng(devices=[]):  # the head's first weights follow the seed, and nobody else's draws change
         torch.default_generator.manual_seed(config.seed)
         model = _objective(encoder, config).to(next(encoder.parameters()).device)
@@ -82,7 +84,7 @@ def pretrain(
         config=config,
         validation=validation,
         checkpoint=checkpoint,
-        settings={"encoder": encoder.config},
+        settings={"encoder": encoder.config, "digests": [part and part.digest for part in (dataset, validation)]},
         progress=progress,
     )
 

@@ -305,6 +305,25 @@ def test_a_network_whose_first_convolution_takes_one_lead_is_not_taken_for_a_twe
         make_channel_adaptive(nn.Sequential(nn.Conv1d(1, 12, 3), nn.Conv1d(12, 4, 3)))
 
 
+class Causal(nn.Conv1d):
+    """A convolution that pads on the left alone, in a forward of its own."""
+
+    def forward(self, signals):
+        return super().forward(nn.functional.pad(signals, (self.kernel_size[0] - 1, 0)))
+
+
+def test_what_a_subclass_of_conv1d_does_is_kept():
+    causal, same = Causal(12, 8, 15), torch.randn(2, 1, 100).expand(-1, 12, -1)
+    adaptive = make_channel_adaptive(causal)
+    assert adaptive(torch.randn(2, 3, 100)).shape == (2, 8, 100)
+    assert torch.allclose(adaptive(same), causal(same), atol=1e-5)
+
+
+def test_a_computed_weight_is_refused():
+    with pytest.raises(ValueError, match="computed from others .* remove the parametrization first"):
+        make_channel_adaptive(nn.utils.parametrizations.weight_norm(nn.Conv1d(12, 8, 5)))
+
+
 def test_the_model_handed_in_and_its_copy_share_nothing():
     model = nn.Sequential(nn.Conv1d(12, 4, 3), nn.BatchNorm1d(4), nn.Flatten(), nn.Linear(4 * 48, 2))
     before = copy.deepcopy(model.state_dict())

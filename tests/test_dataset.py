@@ -223,6 +223,18 @@ def test_a_flat_lead_is_warned_of_with_its_row_and_name():
     in_memory(signals).batch([7, 9], "I, II")  # no warning: nobody asked for those leads
 
 
+def test_a_flat_lead_is_warned_of_once_not_once_an_epoch():
+    signals = SIGNALS_UV.copy()
+    signals[[7, 9], LEADS.index("V3")] = 12
+    dataset = in_memory(signals)
+    with pytest.warns(FlatLeadWarning) as caught:
+        for _ in range(3):
+            dataset.batch([2, 7])
+            dataset.where(rows=[7, 2]).batch([0, 1])  # a view knows what its whole knows
+        dataset.batch([7, 9])
+    assert [warning.message.args[0][:24] for warning in caught] == ["1 of 2 recordings have a", "2 of 2 recordings have a"]
+
+
 # --- views ------------------------------------------------------------------------------
 
 FOLDS = st.sets(st.integers(1, 5), min_size=1)

@@ -1,6 +1,7 @@
 """Probes and fine-tuning: held against scikit-learn and algebra; what is frozen stays; what is absent is not read."""
 
 import contextlib
+import copy
 
 import numpy as np
 import pytest
@@ -166,6 +167,9 @@ class Echo(nn.Module):
         super().__init__()
         self.unused = nn.Parameter(torch.zeros(1))
 
+    def refuse_other_rate(self, sampling_rate_hz):
+        pass
+
     def forward(self, signals_mv, ids):
         return torch.stack([signals_mv.mean(dim=(1, 2)), torch.full((len(signals_mv),), float(signals_mv.shape[1]))], dim=1)
 
@@ -255,8 +259,25 @@ def test_a_dataset_of_those_leads_alone_is_enough_and_gives_the_same(recordings)
     with pytest.raises(LeadError, match="no lead II"):
         linear_probe(seeded_encoder(), two, "II")
     for use in (linear_probe, tuned):
-        with pytest.raises(LeadError, match="no lead II, III"):
+        with pytest.raises(LeadError, match=r'this dataset has only V2, I; name the leads to train with: leads="V2, I"'):
             use(seeded_encoder(), two, "any")
+
+
+@pytest.mark.parametrize("use", [linear_probe, tuned, lambda encoder, data, leads: embed(encoder, data, leads)])
+def test_recordings_at_another_rate_are_refused(recordings, use):
+    faster = copy.copy(recordings)
+    faster.sampling_rate_hz = 500.0
+    with pytest.raises(ValueError, match=r"recordings have 500 Hz, this encoder takes 100 Hz; resample them, or build"):
+        use(seeded_encoder(), faster, "I, II")
+
+
+def test_partial_tuning_leaves_the_stem_alone_down_to_its_batch_statistics(recordings):
+    encoder = seeded_encoder()
+    clf = fine_tune(encoder, recordings, "I, II", "partial", FineTuneConfig(epochs=1, batch_size=16), progress=False)
+    stem, before = clf.encoder.join_leads.state_dict(), encoder.join_leads.state_dict()
+    assert all(torch.equal(stem[name], value) for name, value in before.items())
+    moved = clf.encoder.trunk.state_dict()
+    assert any(not torch.equal(moved[name], value) for name, value in encoder.trunk.state_dict().items() if "running" in name)
 
 
 def test_predictions_are_the_sigmoid_of_the_logits_whatever_the_batch(recordings):

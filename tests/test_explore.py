@@ -174,7 +174,7 @@ def test_each_model_has_a_panel_with_its_twin():
     np.testing.assert_allclose(figure.data[3].error_y.array, 0.05)
 
 
-@pytest.mark.parametrize(("half_width", "verdict"), [(0.05, "this test cannot tell the models apart"), (0.005, "more seeds")])
+@pytest.mark.parametrize(("half_width", "verdict"), [(0.05, "No gap is wider"), (0.005, "deserves a second look")])
 def test_the_panels_in_words(half_width, verdict):
     results = results_of([(0.7, 0.6), (0.71, 0.61)], [(0.8, 0.7), (0.82, 0.69)], half_width)
     said = explore.describe_comparison(results)

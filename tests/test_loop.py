@@ -296,6 +296,28 @@ def test_a_loss_that_is_not_finite_stops_training_and_leaves_the_model_as_before
     assert not model.training
 
 
+def test_a_gradient_that_is_not_finite_stops_before_the_weights_take_it():
+    """The loss of sqrt(x) at 0 is a fine number; its slope is not."""
+    model, calls = network(), iter(range(100))
+
+    def loss_of(batch):
+        loss = F.mse_loss(model(batch[0]), batch[1])
+        return loss + (model[0].weight.flatten()[0] * 0).abs().sqrt() if next(calls) == 6 else loss
+
+    with pytest.raises(TrainingError, match=r"gradient's norm became nan at step 6 \(epoch 2.*those of the step before"):
+        train(model, loss_of=loss_of)
+    assert all(tensor.isfinite().all() for tensor in model.state_dict().values())
+
+
+def test_a_validation_loss_that_is_not_finite_stops_too():
+    def loss_of(batch):
+        return batch[0].sum() * math.nan if not model.training else F.mse_loss(model(batch[0]), batch[1])
+
+    model = network()
+    with pytest.raises(TrainingError, match="validation loss became nan after epoch 1"):
+        train(model, loss_of=loss_of, validation=ROWS)
+
+
 def test_stopped_by_hand_the_history_has_the_whole_epochs_and_a_warning_says_which_weights_these_are():
     model = network()
     with pytest.warns(UserWarning, match="in epoch 3; the weights are those of the last step"):

@@ -107,14 +107,15 @@ def describe_comparison(results: pd.DataFrame) -> str:
     gains = ", ".join(f"{gain:+.3f} ({model})" for model, gain in (trained - untrained).mean(axis=1).items())
     gap, width = trained.max() - trained.min(), (results["high"] - results["low"]).median()
     verdict = (
-        "No gap is wider than that: this test cannot tell the models apart."
+        "No gap is wider than one score's own interval."
         if gap.max() < width
-        else "Only a gap wider than that deserves a second look, and then with more seeds."
+        else "A gap wider than one score's own interval deserves a second look."
     )
     return (
         f"The untrained twins score {_span(untrained)}, the pre-trained models {_span(trained)}. Averaged over the lead sets "
         f"pre-training adds {gains}. The widest gap between two pre-trained models is {gap.max():.3f}, at {gap.idxmax()} "
-        f"(ahead: {trained[gap.idxmax()].idxmax()}); a typical 95 % interval is {width:.3f} wide. {verdict}"
+        f"(ahead: {trained[gap.idxmax()].idxmax()}); a typical 95 % interval is {width:.3f} wide. {verdict} To tell two models "
+        f"apart, compare them patient by patient, and with several seeds."
     )
 
 

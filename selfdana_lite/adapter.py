@@ -130,7 +130,8 @@ def make_channel_adaptive(
 ) -> nn.Module:
     """A copy of any torch model whose first Conv1d expects 12 leads, that takes any 1..12 of them.
 
-    model: takes signals [batch, 12, samples]; it is left as it was, and the copy keeps its weights.
+    model: takes signals [batch, 12, samples]; it is left as it was. The copy keeps its weights, gains a convolution that
+        mixes the slots, and needs training again: only twelve equal leads give what they gave before.
     convolutions: names (as in named_modules) of the convolutions that see the leads; found by
         themselves where None, also where several do, as in an Inception stem.
 

@@ -33,6 +33,7 @@ def save_encoder(encoder: Encoder, folder: str | os.PathLike) -> None:
         save_file(
             {name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}, unfinished / "model.safetensors"
         )
+        (unfinished / "model.safetensors").chmod(0o644)  # safetensors writes for the owner only
         (unfinished / "config.json").write_text(json.dumps(asdict(encoder.config), indent=2) + "\n")
         unfinished.rename(folder)
     except BaseException:

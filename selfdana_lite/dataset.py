@@ -185,6 +185,12 @@ def write_dataset(
     signals_uv = np.asarray(signals_uv)
     if signals_uv.ndim != 3:
         raise DatasetError(f"Signals have shape {signals_uv.shape}; expected int16 microvolt [records, leads, samples].")
+    leads = parse_leads(leads)
+    if signals_uv.shape[:2] != (len(table), len(leads)):
+        raise DatasetError(
+            f"Signals have shape {signals_uv.shape}; with {len(table)} rows in the table and {len(leads)} leads they must be "
+            f"[{len(table)}, {len(leads)}, samples]."
+        )
     stored = np.ascontiguousarray(signals_uv.transpose(1, 0, 2))  # [leads, records, samples]
     EcgDataset(stored, table, leads, sampling_rate_hz, label_names)  # refuses parts that disagree before a byte is written
     facts = {
@@ -192,7 +198,7 @@ def write_dataset(
         "source": source,
         "licence": licence,
         "sampling_rate_hz": sampling_rate_hz,
-        "leads": list(parse_leads(leads)),
+        "leads": list(leads),
         "label_names": list(label_names),
         "records": len(table),
         "samples": stored.shape[2],

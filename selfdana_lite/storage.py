@@ -40,7 +40,7 @@ def check_parts(
     if stored.dtype != np.int16 or stored.ndim != 3 or stored.shape[:2] != expected or stored.size == 0:
         raise DatasetError(
             f"Signals are {stored.dtype} {stored.shape}; with {len(leads)} leads and {len(table)} rows in the "
-            f"table they must be int16 microvolt ({len(leads)}, {len(table)}, samples), none of them 0."
+            f"table they must be int16 microvolt ({len(leads)}, {len(table)}, samples), with at least one sample."
         )
     if not (np.isfinite(sampling_rate_hz) and sampling_rate_hz > 0):
         raise DatasetError(f"The sampling rate is {sampling_rate_hz}; give a positive number of hertz.")

@@ -320,7 +320,7 @@ def test_what_a_subclass_of_conv1d_does_is_kept():
 
 
 def test_a_computed_weight_is_refused():
-    with pytest.raises(ValueError, match="computed from others .* remove the parametrization first"):
+    with pytest.raises(ValueError, match=r"computed from others .* remove the parametrization first"):
         make_channel_adaptive(nn.utils.parametrizations.weight_norm(nn.Conv1d(12, 8, 5)))
 
 

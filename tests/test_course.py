@@ -74,7 +74,7 @@ def test_check_fall(fall, said):
         ("I, II, V2", "Not yet: 3 named"),
         ("II, I", "Not yet: this is the pair to beat"),
         ("II, III", "Not yet: II and III score 0.800, I and II 0.800. But any two limb leads"),
-        ("I, V1", "Not yet: I and V1 score 0.600, I and II 0.800. Look for"),
+        ("I, V1", "Not yet: I and V1 score 0.600, I and II 0.800. Not every chest lead"),
     ],
 )
 def test_check_pair(oracle, pair, said):

@@ -227,12 +227,12 @@ def test_a_flat_lead_is_warned_of_once_not_once_an_epoch():
     signals = SIGNALS_UV.copy()
     signals[[7, 9], LEADS.index("V3")] = 12
     dataset = in_memory(signals)
-    with pytest.warns(FlatLeadWarning) as caught:
-        for _ in range(3):
-            dataset.batch([2, 7])
-            dataset.where(rows=[7, 2]).batch([0, 1])  # a view knows what its whole knows
+    with pytest.warns(FlatLeadWarning, match="1 of 2 recordings"):
+        dataset.batch([2, 7])
+    dataset.batch([2, 7])
+    dataset.where(rows=[7, 2]).batch([0, 1])  # a view knows what its whole knows
+    with pytest.warns(FlatLeadWarning, match="2 of 2 recordings"):
         dataset.batch([7, 9])
-    assert [warning.message.args[0][:24] for warning in caught] == ["1 of 2 recordings have a", "2 of 2 recordings have a"]
 
 
 # --- views ------------------------------------------------------------------------------
@@ -318,7 +318,7 @@ BAD_PARTS = {
     "float signals": ({"signals_uv": SIGNALS_UV / 1000}, r"Signals are float64 \(12, 30, 40\); with 12 leads.*int16 microvolt"),
     "a lead too few": ({"signals_uv": SIGNALS_UV[:, :11]}, r"int16 \(11, 30, 40\); with 12 leads"),
     "a row too many": ({"signals_uv": SIGNALS_UV[:29]}, r"\(12, 29, 40\); with 12 leads and 30 rows"),
-    "no samples": ({"signals_uv": SIGNALS_UV[..., :0]}, r"\(12, 30, 0\).*none of them 0"),
+    "no samples": ({"signals_uv": SIGNALS_UV[..., :0]}, r"\(12, 30, 0\).*with at least one sample"),
     "rate zero": ({"rate": 0}, r"sampling rate is 0\.0; give a positive number of hertz"),
     "rate unknown": ({"rate": float("nan")}, r"sampling rate is nan"),
     "no fold": (
@@ -500,7 +500,7 @@ BAD_WRITES = {
     "float signals": ({"signals_uv": SIGNALS_UV / 1000}, r"Signals are float64"),
     "NaN": ({"signals_uv": np.full(SIGNALS_UV.shape, np.nan)}, r"must be int16 microvolt"),
     "one recording": ({"signals_uv": SIGNALS_UV[0]}, r"shape \(12, 40\); expected int16 microvolt \[records, leads, samples\]"),
-    "table short": ({"table": a_table()[:7]}, r"12 leads and 7 rows"),
+    "table short": ({"table": a_table()[:7]}, r"7 rows in the table and 12 leads"),
     "lead unknown": ({"leads": (*LEADS[:11], "V9")}, r"Unknown lead 'V9'"),
     "fold missing": ({"table": without_column("fold")}, r"lacks the columns fold"),
 }

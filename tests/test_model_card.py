@@ -7,13 +7,13 @@ from dataclasses import asdict
 import pandas as pd
 import pytest
 import torch
+from small import small_dataset
 
 import selfdana_lite as sd
 from selfdana_lite import model_card
 from selfdana_lite.checkpoint import SHIPPED_ENCODER
 from selfdana_lite.leads import LEAD_SETS
 from selfdana_lite.markdown import markdown_table
-from small import small_dataset
 
 
 def test_a_markdown_table_has_a_line_for_the_head_one_for_the_rule_and_one_a_row():

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from selfdana_lite.encoders import Encoder, EncoderConfig
@@ -30,10 +30,7 @@ def save_encoder(encoder: Encoder, folder: str | os.PathLike) -> None:
     unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
         unfinished.chmod(0o755)  # mkdtemp's folder is for the owner only
-        save_file(
-            {name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}, unfinished / "model.safetensors"
-        )
-        (unfinished / "model.safetensors").chmod(0o644)  # safetensors writes for the owner only
+        write_tensors(unfinished / "model.safetensors", encoder.state_dict(), {})
         (unfinished / "config.json").write_text(json.dumps(asdict(encoder.config), indent=2) + "\n")
         unfinished.rename(folder)
     except BaseException:
@@ -103,7 +100,8 @@ def write_tensors(path: str | os.PathLike, tensors: Mapping[str, Tensor], metada
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, unfinished, metadata=dict(metadata))
+        # Not safetensors' save_file: killed, it leaves a file of random name behind; this one is used again.
+        unfinished.write_bytes(save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata=dict(metadata)))
         os.replace(unfinished, path)
     except BaseException:
         unfinished.unlink(missing_ok=True)

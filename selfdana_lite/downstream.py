@@ -44,7 +44,7 @@ class Classifier(nn.Module):
     def train(self, mode: bool = True) -> "Classifier":
         """What has no weights to tune stays in eval mode, so that its batch statistics remain those of pre-training."""
         super().train(mode)
-        for part in (self.encoder.join_leads, self.encoder.trunk):
+        for part in self.encoder.children():
             part.train(mode and not self.frozen and any(p.requires_grad for p in part.parameters()))
         return self
 

@@ -62,6 +62,7 @@ def test_a_folder_holds_weights_and_json_and_nothing_else_and_others_may_read_it
     assert sorted(file.name for file in folder.iterdir()) == ["config.json", "model.safetensors"]
     assert json.loads((folder / "config.json").read_text())["kind"] == encoder.config.kind
     assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+    assert all(file.stat().st_mode & stat.S_IRGRP for file in folder.iterdir())
     assert [file.name for file in folder.parent.iterdir()] == ["encoder"], "stray files beside it"
 
 
@@ -208,7 +209,7 @@ def test_a_disk_without_room_leaves_no_half_encoder(tmp_path):
 
 
 @pytest.mark.parametrize("accident", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-@pytest.mark.parametrize("part", ["checkpoint.save_file", "checkpoint.json.dumps", "checkpoint.Path.rename"])
+@pytest.mark.parametrize("part", ["checkpoint.save", "checkpoint.json.dumps", "checkpoint.Path.rename"])
 def test_an_accident_at_any_point_of_saving_leaves_nothing(tmp_path, monkeypatch, part, accident):
     def fail(*_, **__):
         raise accident
@@ -234,7 +235,7 @@ def test_replacing_a_checkpoint_keeps_the_old_one_whole_when_the_disk_is_full(tm
 
 
 @pytest.mark.parametrize("accident", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-@pytest.mark.parametrize("part", ["save_file", "os.replace"])
+@pytest.mark.parametrize("part", ["save", "os.replace"])
 def test_an_accident_while_replacing_leaves_the_old_checkpoint(tmp_path, monkeypatch, part, accident):
     def fail(*_, **__):
         raise accident

@@ -4,8 +4,9 @@ from selfdana_lite.adapter import DimensionAdaptivePooling, LeadAttentionPooling
 from selfdana_lite.augment import RandomLeadMasking, RandomLeadSelection
 from selfdana_lite.checkpoint import CheckpointError, load_encoder, save_encoder
 from selfdana_lite.dataset import SAMPLES, DatasetError, EcgDataset, FlatLeadWarning, write_dataset
-from selfdana_lite.downstream import Classifier, FineTuneConfig, embed, evaluate, fine_tune, linear_probe, settle_batch_norm
+from selfdana_lite.downstream import Classifier, embed, evaluate, linear_probe, settle_batch_norm
 from selfdana_lite.encoders import EncoderConfig, build_encoder
+from selfdana_lite.fine_tuning import FineTuneConfig, fine_tune
 from selfdana_lite.leads import LEAD_SETS, LEADS, LeadError, parse_leads
 from selfdana_lite.loop import TrainConfig, TrainingError
 from selfdana_lite.pretraining import PretrainConfig, pretrain

@@ -19,8 +19,9 @@ import torch
 
 from selfdana_lite.augment import RandomLeadMasking, RandomLeadSelection
 from selfdana_lite.dataset import EcgDataset
-from selfdana_lite.downstream import ANY, FineTuneConfig, evaluate, fine_tune, linear_probe, settle_batch_norm
+from selfdana_lite.downstream import ANY, evaluate, linear_probe, settle_batch_norm
 from selfdana_lite.encoders import build_encoder
+from selfdana_lite.fine_tuning import FineTuneConfig, fine_tune
 from selfdana_lite.leads import LEAD_SETS
 from selfdana_lite.loop import TrainConfig
 from selfdana_lite.markdown import markdown_table

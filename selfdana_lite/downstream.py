@@ -1,9 +1,6 @@
-"""What an encoder knows, asked with labels: a linear probe on frozen embeddings, or fine-tuning."""
+"""What a frozen encoder knows, asked with labels: embeddings, a linear probe on them, and its scores."""
 
-import copy
-import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -14,18 +11,11 @@ from torch.nn import functional as F
 from selfdana_lite.augment import RandomLeadSelection
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.encoders import Encoder
-from selfdana_lite.leads import LEADS, LeadError, lead_ids, parse_leads
-from selfdana_lite.loop import TrainConfig, fit, shuffled_batches
+from selfdana_lite.leads import LEADS, LeadError, parse_leads
+from selfdana_lite.loop import shuffled_batches
 from selfdana_lite.scores import Scores, refuse_constant_labels, score
 
 ANY = "any"  # leads="any": random lead subsets in training, so that one head serves every lead set
-STRATEGIES = {
-    "full": "every weight",
-    "partial": "the trunk, not the stem through which the leads come in",
-    "bitfit": "the biases (Ben Zaken et al. 2022)",
-    "layernorm": "scale and shift of the normalisation layers",
-    "linear": "nothing but the head",
-}  # what each one trains besides the head
 L2_PENALTIES = (0.1, 0.03, 0.01, 0.003)  # tried for every probe, whatever the encoder
 
 
@@ -147,21 +137,21 @@ def fit_logistic(x: Tensor, labels: Tensor, l2: float) -> tuple[Tensor, Tensor]:
 def _embed_random_subsets(encoder: Encoder, dataset: EcgDataset, draws: int, seed: int, batch_size: int = 64) -> np.ndarray:
     """Every recording `draws` times, each batch with a lead count of its own: [draws * records, embedding_size]."""
     encoder.refuse_other_rate(dataset.sampling_rate_hz)
-    _refuse_fewer_leads(dataset)
+    refuse_fewer_leads(dataset)
     selection, generator = RandomLeadSelection(), torch.Generator().manual_seed(seed)
     device = next(encoder.parameters()).device
     encoder.eval()
     passes = []
     for _ in range(draws):
         order = torch.randperm(len(dataset), generator=generator)
-        parts = [
-            encoder(*_on(device, selection(dataset.batch(rows.numpy(), LEADS), generator))) for rows in order.split(batch_size)
-        ]
+        batches = (selection(dataset.batch(rows.numpy(), LEADS), generator) for rows in order.split(batch_size))
+        parts = [encoder(*on_device(device, batch)) for batch in batches]
         passes.append(torch.cat(parts)[order.argsort()])  # back to the order of the dataset
     return torch.cat(passes).cpu().numpy()
 
 
-def _refuse_fewer_leads(dataset: EcgDataset) -> None:
+def refuse_fewer_leads(dataset: EcgDataset) -> None:
+    """LeadError where random subsets of the twelve leads are asked of a dataset that has fewer."""
     if set(dataset.leads) != set(LEADS):
         raise LeadError(
             f'leads="any" draws subsets of the twelve leads, and this dataset has only {", ".join(dataset.leads)}; name the '
@@ -184,106 +174,12 @@ def settle_batch_norm(encoder: Encoder, dataset: EcgDataset, seed: int = 0) -> E
         norm.momentum = None  # a plain average over the batches
     encoder.train()
     for rows in shuffled_batches(len(dataset), 64, generator):
-        encoder(*_on(device, RandomLeadSelection()(dataset.batch(rows, LEADS), generator)))
+        encoder(*on_device(device, RandomLeadSelection()(dataset.batch(rows, LEADS), generator)))
     for norm, usual in zip(norms, momentum, strict=True):
         norm.momentum = usual
     return encoder.eval()
 
 
-def _on(device: torch.device, tensors: Iterable[Tensor]) -> list[Tensor]:
+def on_device(device: torch.device, tensors: Iterable[Tensor]) -> list[Tensor]:
+    """The tensors of a batch, moved together."""
     return [tensor.to(device) for tensor in tensors]
-
-
-@dataclass(frozen=True)
-class FineTuneConfig(TrainConfig):
-    """The loop's settings, with our defaults for tuning on labels."""
-
-    epochs: int = 25
-    learning_rate: float = 1e-3
-
-
-def fine_tune(
-    encoder: Encoder,
-    dataset: EcgDataset,
-    leads: str | Iterable[str] = ANY,
-    strategy: str = "full",
-    config: FineTuneConfig | None = None,
-    *,
-    validation: EcgDataset | None = None,
-    checkpoint: str | os.PathLike | None = None,
-    progress: bool = True,
-) -> Classifier:
-    """A classifier tuned with labels from a copy of the encoder; its `history` tells how it went.
-
-    leads: one lead set, whose leads alone are read; or "any": a random subset in every batch.
-    strategy: one of STRATEGIES. A fresh encoder with "full" is supervised training from scratch.
-    validation: recordings whose loss is watched each epoch; with config.patience the best epoch is kept.
-    """
-    if strategy not in STRATEGIES:
-        raise ValueError(f"Unknown strategy {strategy!r}; choose one of {', '.join(STRATEGIES)}.")
-    if validation is not None and validation.label_names != dataset.label_names:
-        raise ValueError(
-            f"The validation recordings have the labels {', '.join(validation.label_names)}; expected those of the training "
-            f"recordings, {', '.join(dataset.label_names)}, in the same order."
-        )
-    for source in (dataset, validation or dataset):
-        encoder.refuse_other_rate(source.sampling_rate_hz)
-    config = config or FineTuneConfig()
-    refuse_constant_labels(dataset.labels, dataset.label_names)
-    if leads == ANY:
-        _refuse_fewer_leads(dataset)
-    else:
-        leads = parse_leads(leads)
-    device = next(encoder.parameters()).device
-    with torch.random.fork_rng(devices=[]):  # the head's first weights follow the seed, and nobody else's draws change
-        torch.default_generator.manual_seed(config.seed)
-        clf = Classifier(copy.deepcopy(encoder), dataset.label_names, leads, frozen=strategy not in ("full", "partial")).to(
-            device
-        )
-    tuned = {id(parameter) for parameter in _tuned_parameters(clf.encoder, strategy)}
-    for parameter in clf.encoder.parameters():
-        parameter.requires_grad_(id(parameter) in tuned)
-
-    def prepare(source: EcgDataset, rows: np.ndarray, generator: torch.Generator) -> list[Tensor]:
-        targets = torch.from_numpy(source.labels[rows]).float()
-        if leads == ANY:
-            signals_mv, ids = RandomLeadSelection()(source.batch(rows, LEADS), generator)
-        else:
-            signals_mv, ids = source.batch(rows, leads), torch.tensor(lead_ids(leads))
-        return _on(device, (signals_mv, ids, targets))
-
-    def loss_of(batch: list[Tensor]) -> Tensor:
-        signals_mv, ids, targets = batch
-        return F.binary_cross_entropy_with_logits(clf(signals_mv, ids), targets)
-
-    clf.history = fit(
-        clf,
-        dataset,
-        prepare,
-        loss_of,
-        config,
-        validation=validation,
-        checkpoint=checkpoint,
-        settings={
-            "encoder": encoder.config,
-            "labels": dataset.label_names,
-            "leads": leads,
-            "strategy": strategy,
-            "digests": [part and part.digest for part in (dataset, validation)],
-        },
-        progress=progress,
-    )
-    return clf
-
-
-def _tuned_parameters(encoder: Encoder, strategy: str) -> list[nn.Parameter]:
-    if strategy == "full":
-        return list(encoder.parameters())
-    if strategy == "partial":
-        return list(encoder.trunk.parameters())
-    if strategy == "bitfit":
-        return [parameter for name, parameter in encoder.named_parameters() if name.endswith("bias")]
-    if strategy == "layernorm":
-        norms = [module for module in encoder.modules() if isinstance(module, nn.BatchNorm1d | nn.LayerNorm)]
-        return [parameter for module in norms for parameter in module.parameters()]
-    return []

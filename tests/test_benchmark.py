@@ -23,7 +23,8 @@ from selfdana_lite.benchmark import (
     write_readme,
 )
 from selfdana_lite.dataset import write_dataset
-from selfdana_lite.downstream import FineTuneConfig, linear_probe
+from selfdana_lite.downstream import linear_probe
+from selfdana_lite.fine_tuning import FineTuneConfig
 from selfdana_lite.leads import LEAD_SETS, LEADS
 from selfdana_lite.pretraining import pretrain
 

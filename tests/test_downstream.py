@@ -14,16 +14,14 @@ from torch.nn import functional as F
 from selfdana_lite import downstream
 from selfdana_lite.checkpoint import CheckpointError
 from selfdana_lite.downstream import (
-    STRATEGIES,
     Classifier,
-    FineTuneConfig,
     embed,
     evaluate,
-    fine_tune,
     fit_logistic,
     linear_probe,
     settle_batch_norm,
 )
+from selfdana_lite.fine_tuning import STRATEGIES, FineTuneConfig, fine_tune
 from selfdana_lite.leads import LEADS, LeadError
 
 FROZEN = ("bitfit", "layernorm", "linear")

@@ -84,9 +84,6 @@ def test_each_part_has_a_peak_of_its_own():
     assert [part["peak_cpu_mb"] for part in parts] == pytest.approx([60, 20], abs=3)
 
 
-TICK_S = 0.01  # how finely a CPU clock counts
-
-
 def test_working_and_waiting_are_told_apart():
     batches = [np.arange(3), np.arange(2)]
     with PeakMemory() as memory:
@@ -94,7 +91,7 @@ def test_working_and_waiting_are_told_apart():
         working = measure_part(lambda rows: burn(0.1), batches, memory, CPU)
     assert waiting["recordings"] == working["recordings"] == 5
     assert waiting["epoch_cpu_s"] < 0.1
-    assert 0.2 - TICK_S <= working["epoch_cpu_s"] < 0.3
+    assert 0.2 <= working["epoch_cpu_s"] < 0.3
     assert waiting["epoch_wall_s"] >= 0.2
     assert working["epoch_wall_s"] >= 0.2
 

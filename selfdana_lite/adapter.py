@@ -57,8 +57,9 @@ class DimensionAdaptivePooling(nn.Module):
 class LeadNames(nn.Module):
     """Tell feature maps which lead they came from: a learned scale and shift for every lead and channel.
 
-    [B, C, leads, T] and lead_ids int64 [B, leads] -> [B, C, leads, T]. A scale of 1 and a shift of
-    0, plus a little noise so that the leads start out different.
+    [B, C, leads, T] and lead_ids int64 [B, leads] -> [B, C, leads, T]. The field's
+    name is FiLM (Perez et al. 2018). Starts near a scale of 1 and a shift of 0, with noise (deviation
+    0.3) so that the leads start out different; a ReLU follows.
     """
 
     def __init__(self, channels: int):

@@ -27,7 +27,8 @@ class EcgDataset:
     """Recordings of equal length with the same leads, their labels, folds and patients.
 
     stored: int16 microvolt [leads, records, samples]. Lead-major, so that reading one lead of
-        many recordings touches a twelfth of the bytes; usually a memory map.
+        many recordings touches a twelfth of the bytes; a memory map of a folder's file, and of an
+        .npz the whole archive in memory.
     table: one row a recording, with record_id, patient_id, fold and one 0/1 column a label.
     """
 

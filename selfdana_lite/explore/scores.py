@@ -79,7 +79,7 @@ def describe_scores(table: pd.DataFrame, chosen: str) -> str:
 
 
 def comparison_figure(results: pd.DataFrame) -> go.Figure:
-    """One panel a model: its score at each lead set with intervals (colour), and its untrained twin's (grey, dashed).
+    """One panel a model: its score at each lead set with intervals (colour), and its untrained twin's (grey, dotted).
 
     results: score_tables put together, with the columns model and stage ("pre-trained" or "untrained").
     """
@@ -88,7 +88,7 @@ def comparison_figure(results: pd.DataFrame) -> go.Figure:
     for column, model in enumerate(models, 1):
         for stage in ("untrained", "pre-trained"):
             rows = results[(results["model"] == model) & (results["stage"] == stage)]
-            figure.add_trace(_line(rows, stage, MODEL_COLOURS[(column - 1) % len(MODEL_COLOURS)], column == 1), 1, column)
+            figure.add_trace(_line(rows, stage, MODEL_COLOURS[(column - 1) % len(MODEL_COLOURS)]), 1, column)
     figure.update_xaxes(title="leads", type="category", fixedrange=True)
     figure.update_yaxes(range=_auroc_range(results), dtick=0.1, showgrid=True, gridcolor="#dddddd", fixedrange=True)
     figure.update_yaxes(title="macro AUROC", col=1)
@@ -131,7 +131,7 @@ def format_scores(results: pd.DataFrame) -> pd.DataFrame:
     return wide.loc[list(order.itertuples(index=False, name=None)), list(results["lead_set"].unique())]
 
 
-def _line(rows: pd.DataFrame, stage: str, colour: str, in_legend: bool) -> go.Scatter:
+def _line(rows: pd.DataFrame, stage: str, colour: str) -> go.Scatter:
     untrained = stage == "untrained"
     colour = UNTRAINED if untrained else colour
     return go.Scatter(
@@ -142,7 +142,6 @@ def _line(rows: pd.DataFrame, stage: str, colour: str, in_legend: bool) -> go.Sc
         mode="lines+markers",
         line={"color": colour, "dash": "dot" if untrained else "solid", "width": 2},
         marker={"symbol": "x" if untrained else "circle", "size": 8, "color": colour},
-        showlegend=in_legend,
     )
 
 

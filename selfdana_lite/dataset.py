@@ -13,7 +13,14 @@ import pandas as pd
 import torch
 
 from selfdana_lite.leads import LeadError, parse_leads
-from selfdana_lite.storage import FORMAT, DatasetError, check_parts, read_parts, write_folder
+from selfdana_lite.storage import (
+    DatasetError,
+    check_parts,
+    dataset_facts,
+    read_parts,
+    refuse_signals_of_absent_leads,
+    write_folder,
+)
 
 SAMPLES = Path(__file__).parent.parent / "data_samples"
 MV_PER_MICROVOLT = 1e-3
@@ -30,6 +37,7 @@ class EcgDataset:
         many recordings touches a twelfth of the bytes; a memory map of a folder's file, and of an
         .npz the whole archive in memory.
     table: one row a recording, with record_id, patient_id, fold and one 0/1 column a label.
+    present: bool [leads, records], which leads each recording has; every one where None.
     """
 
     def __init__(
@@ -40,13 +48,15 @@ class EcgDataset:
         sampling_rate_hz: float,
         label_names: Sequence[str],
         source: str = "",
+        present: np.ndarray | None = None,
     ):
         self.leads = parse_leads(leads)
         self.label_names = tuple(label_names)
         self.sampling_rate_hz = float(sampling_rate_hz)
         self.source = source
-        check_parts(stored, table, self.leads, self.sampling_rate_hz, self.label_names)
+        check_parts(stored, table, self.leads, self.sampling_rate_hz, self.label_names, present)
         self._stored, self._table = stored, table
+        self._present = None if present is None or present.all() else present
         self._flat_known: set[int] = set()  # rows of the store, shared by all views
         self._rows = np.arange(len(table))  # positions in the store, one a recording of this view
 
@@ -86,6 +96,13 @@ class EcgDataset:
         return self._table.iloc[self._rows].reset_index(drop=True)
 
     @cached_property
+    def present(self) -> np.ndarray:
+        """bool [records, leads]: which of the dataset's leads each recording has."""
+        if self._present is None:
+            return np.broadcast_to(True, (len(self), len(self.leads)))
+        return self._present[:, self._rows].T
+
+    @cached_property
     def labels(self) -> np.ndarray:
         """uint8 [records, classes], several classes may be 1."""
         return self._table[list(self.label_names)].to_numpy(np.uint8)[self._rows]
@@ -121,7 +138,7 @@ class EcgDataset:
             )
         view = copy.copy(self)
         view._rows = self._rows[kept]
-        for cached in ("labels", "folds", "patient_ids"):  # they belong to the rows of this view
+        for cached in ("present", "labels", "folds", "patient_ids"):  # they belong to the rows of this view
             view.__dict__.pop(cached, None)
         return view
 
@@ -178,10 +195,12 @@ def write_dataset(
     label_names: Sequence[str],
     source: str,
     licence: str,
+    present: np.ndarray | None = None,
 ) -> EcgDataset:
     """Write int16 microvolt [records, leads, samples] and its table as a dataset folder, and open it.
 
-    The folder appears whole or not at all. Raises FileExistsError rather than overwrite.
+    present: bool [records, leads], which leads each recording has (every one where None); the signals of the others
+        must be zeros. The folder appears whole or not at all. Raises FileExistsError rather than overwrite.
     """
     signals_uv = np.asarray(signals_uv)
     if signals_uv.ndim != 3:
@@ -193,16 +212,21 @@ def write_dataset(
             f"[{len(table)}, {len(leads)}, samples]."
         )
     stored = np.ascontiguousarray(signals_uv.transpose(1, 0, 2))  # [leads, records, samples]
-    EcgDataset(stored, table, leads, sampling_rate_hz, label_names)  # refuses parts that disagree before a byte is written
-    facts = {
-        "format": FORMAT,
-        "source": source,
-        "licence": licence,
-        "sampling_rate_hz": sampling_rate_hz,
-        "leads": list(leads),
-        "label_names": list(label_names),
-        "records": len(table),
-        "samples": stored.shape[2],
-    }
-    write_folder(Path(folder), stored, table, facts)
+    present = None if present is None else np.ascontiguousarray(np.asarray(present).T)  # [leads, records]
+    # refuses parts that disagree before a byte is written
+    EcgDataset(stored, table, leads, sampling_rate_hz, label_names, present=present)
+    mixed = present is not None and not present.all()
+    if mixed:
+        refuse_signals_of_absent_leads(stored, present)
+    facts = dataset_facts(
+        leads=leads,
+        sampling_rate_hz=sampling_rate_hz,
+        label_names=label_names,
+        source=source,
+        licence=licence,
+        records=len(table),
+        samples=stored.shape[2],
+        mixed_leads=mixed,
+    )
+    write_folder(Path(folder), stored, table, facts, present if mixed else None)
     return EcgDataset.open(folder)

@@ -2,6 +2,8 @@
 
     folder/dataset.json   lead and label names, sampling rate, counts, source, licence
     folder/signals.npy    int16 microvolt [leads, records, samples]
+    folder/present.npy    bool [leads, records], which leads each recording has; no such file: all of them. What lies in
+                          signals.npy for a lead that is absent is zeros, and nobody gets to see them.
     folder/table.csv      one row a recording: record_id, patient_id, fold, a 0/1 column for each label
 
 Nothing here can run code: pickled arrays are refused. Every fault is a DatasetError.
@@ -21,6 +23,7 @@ import pandas as pd
 
 from selfdana_lite.leads import LeadError, parse_leads
 
+SIGNALS_FILE, PRESENT_FILE, TABLE_FILE, FACTS_FILE = "signals.npy", "present.npy", "table.csv", "dataset.json"
 _FACTS = {"leads": list, "records": int, "samples": int, "sampling_rate_hz": int | float, "label_names": list}
 _NPZ_ARRAYS = ("signals", "units", "lead_names", "fs", "superclass_names", "y_super", "record_id", "patient_id", "strat_fold")
 
@@ -32,16 +35,48 @@ class DatasetError(ValueError):
 FORMAT = 1  # of a dataset folder
 
 
+def dataset_facts(
+    *,
+    leads: Sequence[str],
+    sampling_rate_hz: float,
+    label_names: Sequence[str],
+    source: str,
+    licence: str,
+    records: int,
+    samples: int,
+    mixed_leads: bool,
+) -> dict[str, Any]:
+    """What dataset.json holds. mixed_leads: whether present.npy belongs to the folder, so that its loss is noticed."""
+    facts = {
+        "format": FORMAT,
+        "source": source,
+        "licence": licence,
+        "sampling_rate_hz": sampling_rate_hz,
+        "leads": list(leads),
+        "label_names": list(label_names),
+        "records": records,
+        "samples": samples,
+    }
+    return facts | {"mixed_leads": True} if mixed_leads else facts
+
+
 def check_parts(
-    stored: np.ndarray, table: pd.DataFrame, leads: Sequence[str], sampling_rate_hz: float, label_names: Sequence[str]
+    stored: np.ndarray,
+    table: pd.DataFrame,
+    leads: Sequence[str],
+    sampling_rate_hz: float,
+    label_names: Sequence[str],
+    present: np.ndarray | None = None,
 ) -> None:
-    """Raise DatasetError unless signals, table and facts belong together and nothing in them is missing."""
+    """Raise DatasetError unless signals, presence, table and facts belong together and nothing in them is missing."""
     expected = (len(leads), len(table))
     if stored.dtype != np.int16 or stored.ndim != 3 or stored.shape[:2] != expected or stored.size == 0:
         raise DatasetError(
             f"Signals are {stored.dtype} {stored.shape}; with {len(leads)} leads and {len(table)} rows in the "
             f"table they must be int16 microvolt ({len(leads)}, {len(table)}, samples), with at least one sample."
         )
+    if present is not None:
+        _check_present(present, expected)
     if not (np.isfinite(sampling_rate_hz) and sampling_rate_hz > 0):
         raise DatasetError(f"The sampling rate is {sampling_rate_hz}; give a positive number of hertz.")
     missing = [str(name) for name in ("record_id", "patient_id", "fold", *label_names) if name not in table.columns]
@@ -55,6 +90,31 @@ def check_parts(
     _check_column(table["fold"], pd.to_numeric(table["fold"], errors="coerce").mod(1) == 0, "a whole number")
     for name in label_names:
         _check_column(table[name], table[name].isin([0, 1]), "0 or 1")
+
+
+def _check_present(present: np.ndarray, expected: tuple[int, int]) -> None:
+    if present.dtype != np.bool_ or present.shape != expected:
+        raise DatasetError(
+            f"The presence of leads is {present.dtype} {present.shape}; it must be bool {expected}, one for each lead and "
+            f"recording."
+        )
+    empty = np.flatnonzero(~present.any(axis=0))
+    if len(empty):
+        raise DatasetError(
+            f"Row {empty[0]} has no lead at all ({len(empty)} of {expected[1]} rows have none); leave those recordings out."
+        )
+
+
+def refuse_signals_of_absent_leads(stored: np.ndarray, present: np.ndarray) -> None:
+    """DatasetError where numbers [leads, records, samples] are given for leads that are said to be absent [leads, records]."""
+    for lead, there in enumerate(present):  # one lead at a time: the copy stays small
+        absent = np.flatnonzero(~there)
+        filled = absent[stored[lead, absent].any(axis=1)]
+        if len(filled):
+            raise DatasetError(
+                f"Lead number {lead} of row {filled[0]} is said to be absent but holds other numbers than 0 ({len(filled)} "
+                f"rows do); say that it is present, or write zeros."
+            )
 
 
 def _check_column(column: pd.Series, good: pd.Series, wanted: str) -> None:
@@ -77,30 +137,34 @@ def read_parts(path: str | os.PathLike) -> dict[str, Any]:
 
 
 def _read_folder(folder: Path) -> dict[str, Any]:
-    for name in ("dataset.json", "signals.npy", "table.csv"):
+    for name in (FACTS_FILE, SIGNALS_FILE, TABLE_FILE):
         if not (folder / name).is_file():
             raise DatasetError(f"{folder} lacks {name}; a dataset folder holds dataset.json, signals.npy and table.csv.")
     try:
-        facts = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-        stored = np.lib.format.open_memmap(folder / "signals.npy", mode="r")
-        table = pd.read_csv(folder / "table.csv")
+        facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
+        stored = np.lib.format.open_memmap(folder / SIGNALS_FILE, mode="r")
+        present = np.load(folder / PRESENT_FILE, allow_pickle=False) if (folder / PRESENT_FILE).exists() else None
+        table = pd.read_csv(folder / TABLE_FILE)
     except (ValueError, EOFError) as error:  # bad JSON, a pickle, a short memory map or an unreadable table
         raise DatasetError(f"{folder} holds a damaged or truncated file ({error}); write or download it again.") from error
     if not isinstance(facts, dict):
-        raise DatasetError(f"{folder / 'dataset.json'} holds a {type(facts).__name__}, not a JSON object; write it again.")
+        raise DatasetError(f"{folder / FACTS_FILE} holds a {type(facts).__name__}, not a JSON object; write it again.")
     if facts.get("format") != FORMAT:
         raise DatasetError(f"{folder} is written in format {facts.get('format')!r}; this version of the kit reads {FORMAT}.")
     wrong = [f"{name} ({facts.get(name)!r})" for name, kind in _FACTS.items() if not isinstance(facts.get(name), kind)]
     if wrong:
-        raise DatasetError(f"{folder / 'dataset.json'} lacks or garbles {', '.join(wrong)}; write the dataset again.")
+        raise DatasetError(f"{folder / FACTS_FILE} lacks or garbles {', '.join(wrong)}; write the dataset again.")
     if stored.shape != (len(facts["leads"]), facts["records"], facts["samples"]) or len(table) != facts["records"]:
         raise DatasetError(
             f"{folder} disagrees with itself: dataset.json says {len(facts['leads'])} leads, {facts['records']} records, "
             f"{facts['samples']} samples; signals.npy is {stored.shape} and table.csv has {len(table)} rows. Write it again."
         )
+    if facts.get("mixed_leads") and present is None:
+        raise DatasetError(f"{folder} lacks {PRESENT_FILE}, which says which leads each recording has; copy it there too.")
     leads = _leads_of(folder, facts["leads"])
     named = {name: facts[name] for name in ("sampling_rate_hz", "label_names")}
-    return {"stored": stored, "table": table, "leads": leads, "source": facts.get("source", str(folder)), **named}
+    parts = {"stored": stored, "present": present, "table": table, "leads": leads}
+    return parts | {"source": facts.get("source", str(folder)), **named}
 
 
 def _read_npz(path: Path) -> dict[str, Any]:
@@ -144,15 +208,19 @@ def _leads_of(path: Path, names: Sequence[str]) -> tuple[str, ...]:
         raise DatasetError(f"The lead names in {path} cannot be used: {error} Write it again with such names.") from error
 
 
-def write_folder(folder: Path, stored: np.ndarray, table: pd.DataFrame, facts: dict[str, Any]) -> None:
-    """Write the three files; the folder appears whole or not at all. Raises FileExistsError rather than overwrite."""
+def write_folder(
+    folder: Path, stored: np.ndarray, table: pd.DataFrame, facts: dict[str, Any], present: np.ndarray | None = None
+) -> None:
+    """Write the files; the folder appears whole or not at all. Raises FileExistsError rather than overwrite."""
     if folder.exists():
         raise FileExistsError(f"{folder} exists already; choose another place, or move it away first.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as unfinished:
         parts = Path(unfinished) / "parts"
         parts.mkdir()
-        np.save(parts / "signals.npy", stored)
-        table.to_csv(parts / "table.csv", index=False)
-        (parts / "dataset.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        np.save(parts / SIGNALS_FILE, stored)
+        if present is not None:
+            np.save(parts / PRESENT_FILE, present)
+        table.to_csv(parts / TABLE_FILE, index=False)
+        (parts / FACTS_FILE).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
         parts.rename(folder)

@@ -10,6 +10,7 @@ from selfdana_lite.fine_tuning import FineTuneConfig, fine_tune
 from selfdana_lite.leads import LEAD_SETS, LEADS, LeadError, parse_leads
 from selfdana_lite.loop import TrainConfig, TrainingError
 from selfdana_lite.pretraining import PretrainConfig, pretrain
+from selfdana_lite.recording import Recording, RecordingError
 from selfdana_lite.resources import measure_resources
 from selfdana_lite.scores import Scores
 
@@ -31,6 +32,8 @@ __all__ = [
     "PretrainConfig",
     "RandomLeadMasking",
     "RandomLeadSelection",
+    "Recording",
+    "RecordingError",
     "Scores",
     "TrainConfig",
     "TrainingError",

@@ -1,11 +1,14 @@
 """One recording: millivolt, hertz and lead names that can be trusted, whatever file it came from."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
 import numpy as np
+from scipy.signal import resample_poly
 
-from selfdana_lite.leads import LEADS
+from selfdana_lite.leads import LEAD_SETS, LEADS, LeadError, canonical_lead
 
 
 class RecordingError(ValueError):
@@ -16,11 +19,14 @@ class RecordingError(ValueError):
 class Recording:
     """A signal and what is needed to understand it.
 
-    signal_mv: float32 millivolt [leads, samples]; NaN where the file says that a sample is missing.
+    signal_mv: float32 millivolt [leads, samples]; NaN where the file says that a sample is missing. An extra channel that
+        is no voltage (respiration, blood pressure) is in the unit that notes["units <its name>"] states.
     leads: one name a row, all different; canonical ("II") where the file's spelling is known, else
         the file's own ("vx", "PLETH"). None is dropped.
     source: the file that it was read from.
     notes: what else the file says (age, sex, diagnosis codes, comments), as text.
+
+    Raises RecordingError where the parts contradict each other.
     """
 
     signal_mv: np.ndarray
@@ -28,6 +34,27 @@ class Recording:
     leads: tuple[str, ...]
     source: str = ""
     notes: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        signal = np.asarray(self.signal_mv)
+        if signal.ndim != 2 or signal.dtype.kind != "f" or 0 in signal.shape:
+            raise RecordingError(
+                f"The signal is {signal.dtype} {signal.shape}; expected floating-point millivolt [leads, samples], at least "
+                f"one of each."
+            )
+        leads = (self.leads,) if isinstance(self.leads, str) else tuple(self.leads)
+        if len(leads) != len(signal) or len(set(leads)) != len(leads) or not all(isinstance(n, str) and n for n in leads):
+            raise RecordingError(f"The leads are {leads} for {len(signal)} rows; expected one name a row, all different.")
+        if not 0 < float(self.sampling_rate_hz) < np.inf:
+            raise RecordingError(f"The sampling rate is {self.sampling_rate_hz} Hz; expected a finite number above 0.")
+        with np.errstate(over="ignore"):  # what does not fit into float32 is infinite, and refused as such
+            signal = signal.astype(np.float32, copy=False)
+        if np.isinf(signal).any():
+            raise RecordingError(
+                f"Lead {leads[np.isinf(signal).any(axis=1).argmax()]} holds an infinite value; a sample that is missing is NaN."
+            )
+        for name, value in {"signal_mv": signal, "sampling_rate_hz": float(self.sampling_rate_hz), "leads": leads}.items():
+            object.__setattr__(self, name, value)  # the one way to settle a field of a frozen dataclass
 
     @property
     def seconds(self) -> float:
@@ -39,17 +66,119 @@ class Recording:
         return tuple(name for name in LEADS if name in self.leads)
 
     def select(self, leads: str | Iterable[str]) -> "Recording":
-        """Only these leads, in this order; LeadError names what is absent and what there is."""
-        raise NotImplementedError
+        """Only these leads, in this order: any spelling of a lead, the name of a lead set, or an extra channel's own name.
+
+        Raises LeadError, naming what is absent and what there is, or a lead that is asked for twice.
+        """
+        wanted = tuple(self._find(name) or name for name in self._split(leads))
+        absent = [name for name in wanted if name not in self.leads]
+        if absent or not wanted:
+            asked = f"no lead {', '.join(map(repr, absent))}" if absent else f"no lead named in {leads!r}"
+            raise LeadError(f"{self._named}: {asked}; it has {', '.join(self.leads)}.")
+        if len(set(wanted)) < len(wanted):
+            raise LeadError(f"A lead is asked for more than once in {leads!r}; name each lead once.")
+        return replace(self, signal_mv=self.signal_mv[[self.leads.index(name) for name in wanted]], leads=wanted)
 
     def rename(self, names: Mapping[str, str]) -> "Recording":
-        """The same with other lead names: {"ch1": "II"}."""
-        raise NotImplementedError
+        """The same with other lead names: {"ch1": "II"}. New names become canonical where their spelling is known.
+
+        Raises LeadError for an old name that is not there, a new one that is taken or empty, and for a channel that is not
+        in millivolt and would become a lead.
+        """
+        new = {}
+        for old, name in names.items():
+            found = self._find(old)
+            if found is None:
+                raise LeadError(f"{self._named}: no lead {old!r} to rename; it has {', '.join(self.leads)}.")
+            new[found] = canonical_lead(name) or str(name).strip()
+            unit = self.notes.get(f"units {found}")
+            if unit is not None and new[found] in LEADS:
+                raise LeadError(
+                    f"{self._named}: {found} is in {unit!r}, not in millivolt, and so cannot become lead {new[found]}; read "
+                    f"the file again with gain= in file units per millivolt."
+                )
+        leads = tuple(new.get(name, name) for name in self.leads)
+        if len(set(leads)) < len(leads) or not all(leads):
+            raise LeadError(f"{self._named}: renaming by {dict(names)} gives the leads {leads}; each needs a name of its own.")
+        moved = {f"units {old}": f"units {name}" for old, name in new.items()}
+        return replace(self, leads=leads, notes={moved.get(key, key): text for key, text in self.notes.items()})
 
     def window(self, start_s: float, length_s: float) -> "Recording":
-        """A part of it; RecordingError where it does not reach that far: nothing is padded."""
-        raise NotImplementedError
+        """The samples from start_s on, length_s of them, both to the nearest sample.
+
+        Raises RecordingError where the recording does not reach that far: nothing is padded.
+        """
+        if not np.isfinite([start_s, length_s]).all():
+            raise RecordingError(f"A window needs finite seconds; found a start of {start_s} s and a length of {length_s} s.")
+        start, samples = round(start_s * self.sampling_rate_hz), round(length_s * self.sampling_rate_hz)
+        if start < 0 or samples < 1 or start + samples > self.signal_mv.shape[1]:
+            raise RecordingError(
+                f"{self._named}: a window of {length_s:g} s from {start_s:g} s on does not fit; the recording is "
+                f"{self.seconds:g} s long ({self.signal_mv.shape[1]} samples at {self.sampling_rate_hz:g} Hz)."
+            )
+        return replace(self, signal_mv=self.signal_mv[:, start : start + samples])
 
     def resample(self, sampling_rate_hz: float) -> "Recording":
-        """The same at another rate, by polyphase filtering."""
-        raise NotImplementedError
+        """The same at another rate, by polyphase filtering with SciPy's anti-aliasing filter.
+
+        The ratio of the rates is taken as a fraction with a denominator up to 10,000: exact for the usual rates, and
+        nearer than any crystal keeps time for odd ones. Before filtering, the straight line from the first
+        sample to the last is taken away, so that neither an offset nor a drift rings at the edges.
+
+        Raises RecordingError where samples are missing, because one NaN would spread over its surroundings, where there is
+        only one sample, and for a rate that is not a number above 0 or 10,000 times away from this one.
+        """
+        if not 1e-4 < float(sampling_rate_hz) / self.sampling_rate_hz < 1e4:
+            raise RecordingError(
+                f"Cannot resample from {self.sampling_rate_hz:g} Hz to {sampling_rate_hz} Hz; expected a rate near it."
+            )
+        missing = np.isnan(self.signal_mv).sum(axis=1)  # [leads]
+        if missing.any():
+            raise RecordingError(
+                f"{self._named}: {missing.sum()} samples are missing (first in lead {self.leads[missing.argmax()]}), and "
+                f"filtering would spread them; choose a window or leads without gaps first."
+            )
+        if self.signal_mv.shape[1] < 2:
+            raise RecordingError(f"{self._named}: one sample cannot be resampled; two or more are needed.")
+        ratio = (Fraction(float(sampling_rate_hz)) / Fraction(self.sampling_rate_hz)).limit_denominator(10_000)
+        if ratio == 1:
+            return replace(self, sampling_rate_hz=float(sampling_rate_hz))
+        signal = resample_poly(self.signal_mv.astype(np.float64), ratio.numerator, ratio.denominator, axis=1, padtype="line")
+        return replace(self, signal_mv=signal, sampling_rate_hz=float(sampling_rate_hz))
+
+    @property
+    def _named(self) -> str:
+        return self.source or "This recording"
+
+    def _find(self, name: str) -> str | None:
+        """The lead of this recording that a spelling means: its own spelling first, then the lead it is an alias of."""
+        return next((found for found in (name, canonical_lead(name)) if found in self.leads), None)
+
+    def _split(self, leads: str | Iterable[str]) -> list[str]:
+        """Names from text: a lead set, or names between commas; spaces part names too, unless a name has them ("Resp rate")."""
+        if not isinstance(leads, str):
+            return [str(name) for name in leads]
+        if leads.strip().lower() in LEAD_SETS:
+            return list(LEAD_SETS[leads.strip().lower()])
+        parts = [part.strip() for part in re.split(r"[,;]", leads)]
+        return [name for part in parts for name in ([part] if self._find(part) else part.split())]
+
+
+def name_leads(spellings: Sequence[str]) -> tuple[str, ...]:
+    """One different name for each of a file's channels: canonical where the spelling is known, else the file's own.
+
+    Where several mean the same lead ("MLII" and "II"), it goes to the one that is spelt exactly so, else to the first;
+    the others keep their own spelling. A spelling that comes again is numbered ("ecg", "ecg (2)"); an empty one becomes
+    "channel 3", its place in the file.
+    """
+    own = [" ".join(str(name).split()) or f"channel {place}" for place, name in enumerate(spellings, start=1)]
+    known = [canonical_lead(name) for name in own]
+    names = list(own)
+    for place, lead in enumerate(known):
+        if lead and place == (own.index(lead) if lead in own else known.index(lead)):
+            names[place] = lead
+    for place, name in enumerate(names):
+        times = 2
+        while names[place] in names[:place]:
+            names[place], times = f"{name} ({times})", times + 1
+    return tuple(names)

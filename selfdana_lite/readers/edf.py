@@ -1,0 +1,132 @@
+"""European Data Format: EDF, EDF+ and the 24-bit BDF, read by edfio once the header has been held against the file.
+
+The format: Kemp et al. 1992, Electroenceph. Clin. Neurophysiol. 82:391. EDF+: Kemp and Olivan 2003, Clin. Neurophysiol.
+114:1755.
+"""
+
+import math
+import os
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import edfio
+import numpy as np
+
+from selfdana_lite.leads import LeadError
+from selfdana_lite.readers.stated import agreed_rate_hz, chosen_rows
+from selfdana_lite.readers.units import to_millivolt, unit_notes
+from selfdana_lite.recording import Recording, RecordingError, name_leads
+
+_EDF, _BDF = b"0       ", b"\xffBIOSEMI"
+_MAX_SIGNALS = 4096  # the format has room for 9,999; the largest EEG caps need a tenth of this
+_BEFORE_COUNTS = 16 + 80 + 8 + 4 * 8 + 80  # bytes a signal before the counts of samples: label to prefiltering
+# What edfio raises on a header or on annotations that are damaged in a way that _reader_for does not look for.
+_DAMAGE = (ValueError, ArithmeticError, IndexError)
+
+
+def read(
+    path: Path,
+    *,
+    gain: float | Sequence[float] | None = None,
+    sampling_rate_hz: float | None = None,
+    leads: str | Iterable[str] | None = None,
+) -> Recording:
+    """One EDF, EDF+C or BDF file. Annotations go to the notes; the patient's name, code and birthday go nowhere.
+
+    leads: which signals to read, where not all: needed where they have several sampling rates, because a Recording has
+    one. Raises RecordingError for a file that is damaged, truncated or has gaps (EDF+D), and LeadError for absent leads.
+    """
+    read_signals = _reader_for(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*Updating header")  # an unfinished file, whose records were counted
+            edf = read_signals(path, header_encoding="latin-1")  # where the µ of µV is found
+        if edf.reserved[3:5] == "+D" and not edf.is_continuous:
+            raise RecordingError(f"{path} has gaps in time (EDF+D); write its stretches as files of their own.")
+        names = name_leads([signal.label for signal in edf.signals])
+        rows = chosen_rows(names, leads, str(path))
+        signals, names = [edf.signals[row] for row in rows], tuple(names[row] for row in rows)
+        rate_hz = agreed_rate_hz(_one_rate(signals, names, path), sampling_rate_hz, str(path))
+        values = _physical(signals, names, path)
+        notes = _notes(edf)
+    except (RecordingError, LeadError):
+        raise
+    except _DAMAGE as error:
+        raise RecordingError(f"{path} is damaged or no EDF as the format has it ({error}); copy or export it again.") from error
+    units = [signal.physical_dimension for signal in signals]
+    signal_mv = to_millivolt(values, units, names, str(path), gain)
+    return Recording(signal_mv, rate_hz, names, str(path), notes | unit_notes(units, names, gain))
+
+
+def _reader_for(path: Path) -> Callable[..., edfio.Edf | edfio.Bdf]:
+    """edfio's function for this file, once the header's promises are held against its length: nothing is allocated before."""
+    with path.open("rb") as file:
+        head = file.read(256)
+        bdf = head[:8] == _BDF
+        if len(head) < 256 or not (bdf or head[:8] == _EDF):
+            raise RecordingError(f"{path} is no EDF or BDF file: it starts with {head[:8]!r}; export it again.")
+        n_signals = _whole(head[252:256], "number of signals", path)
+        if not 1 <= n_signals <= _MAX_SIGNALS:
+            raise RecordingError(f"{path} says that it has {n_signals} signals; expected 1 to {_MAX_SIGNALS}.")
+        per_signal = file.read(256 * n_signals)
+    counts_at = _BEFORE_COUNTS * n_signals
+    fields = [per_signal[counts_at + 8 * row : counts_at + 8 * row + 8] for row in range(n_signals)]
+    counts = [_whole(field, "number of samples in a data record", path) for field in fields]
+    if min(counts) < 0 or not sum(counts):
+        raise RecordingError(f"{path} says that a data record has {min(counts)} samples of a signal; export it again.")
+    header_bytes = _whole(head[184:192], "length of the header", path)
+    records = _whole(head[236:244], "number of data records", path)
+    held = os.path.getsize(path) - 256 * (1 + n_signals)
+    record_bytes = sum(counts) * (3 if bdf else 2)
+    # -1 is what a recorder writes while it runs, and leaves there when it is switched off
+    expected = held // record_bytes if records == -1 else records
+    if header_bytes != 256 * (1 + n_signals) or held != expected * record_bytes or expected < 1:
+        raise RecordingError(
+            f"{path} is truncated or damaged: its header promises {records} data records of {record_bytes} bytes after "
+            f"{header_bytes} bytes, and there are {held} bytes after {256 * (1 + n_signals)}; copy or export it again."
+        )
+    return edfio.read_bdf if bdf else edfio.read_edf
+
+
+def _whole(field: bytes, what: str, path: Path) -> int:
+    text = field.decode("latin-1").strip()
+    if not text.removeprefix("-").isdecimal() or not text.isascii():
+        raise RecordingError(f"{path}: the {what} is {text!r}, not a whole number; copy or export it again.")
+    return int(text)
+
+
+def _one_rate(signals: Sequence[edfio.EdfSignal], names: Sequence[str], path: Path) -> float:
+    """The rate that all signals share; the refusal names the signals that have the most usual one."""
+    rates = [signal.sampling_frequency for signal in signals]
+    if not rates:
+        raise RecordingError(f"{path} holds no signal, only annotations; there is no ECG to read.")
+    if len(set(rates)) > 1:
+        usual, _ = Counter(rates).most_common(1)[0]
+        said = ", ".join(f"{name} {rate:g} Hz" for name, rate in zip(names, rates, strict=True))
+        same = ", ".join(name for name, rate in zip(names, rates, strict=True) if rate == usual)
+        raise RecordingError(f"{path} has signals of several sampling rates ({said}); read those of one: leads={same!r}.")
+    return rates[0]
+
+
+def _physical(signals: Sequence[edfio.EdfSignal], names: Sequence[str], path: Path) -> np.ndarray:
+    """float64 [signals, samples] in each signal's own unit."""
+    for signal, name in zip(signals, names, strict=True):
+        scale = (*signal.digital_range, *signal.physical_range)
+        if not all(map(math.isfinite, scale)) or scale[0] >= scale[1] or scale[2] == scale[3]:
+            raise RecordingError(
+                f"{path}: signal {name} maps {scale[0]} to {scale[1]} onto {scale[2]:g} to {scale[3]:g} "
+                f"{signal.physical_dimension}, which is no scale; mend its header."
+            )
+    return np.stack([signal.data for signal in signals])
+
+
+def _notes(edf: edfio.Edf | edfio.Bdf) -> dict[str, str]:
+    """Sex and equipment, which EDF+ keeps in fields of their own, and the annotations; nothing that names the patient."""
+    notes = {}
+    if edf.reserved[3:4] == "+":
+        notes = {"sex": edf.patient.sex, "equipment": edf.recording.equipment_code}
+        notes["annotations"] = "; ".join(f"{mark.onset:g} s: {mark.text}" for mark in edf.annotations if mark.text)
+    notes["prefiltering"] = "; ".join(sorted({signal.prefiltering for signal in edf.signals} - {""}))
+    return {key: text for key, text in notes.items() if text not in ("", "X")}

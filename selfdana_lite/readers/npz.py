@@ -1,0 +1,128 @@
+"""One recording in an .npz: np.savez(path, signal_mv=..., sampling_rate_hz=..., leads=...), and a few kindred spellings.
+
+    signal_mv                  numbers [leads, samples] in millivolt; or signal, signals with units ("uV"), one or one a lead
+    sampling_rate_hz, or fs    one number
+    leads, or lead_names       text, one a row
+
+Pickles are refused, as they can run code. The sizes that members declare are checked before anything is unpacked.
+"""
+
+import math
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from selfdana_lite.readers.stated import agreed_rate_hz, chosen_rows, stated_names
+from selfdana_lite.readers.units import to_millivolt, unit_notes
+from selfdana_lite.recording import Recording, RecordingError, name_leads
+
+MAX_MEGABYTES = 200  # a day of two leads at 250 Hz in microvolt; a few kilobytes of zip can declare many gigabytes
+_SIGNALS, _RATES, _LEADS = ("signal_mv", "signal", "signals"), ("sampling_rate_hz", "fs"), ("leads", "lead_names")
+# What zipfile, zlib and NumPy raise on damage; TokenError and SyntaxError come from the header of an array, which is text.
+_DAMAGE = (OSError, EOFError, ValueError, TypeError, KeyError, RuntimeError, SyntaxError, OverflowError)
+_DAMAGE += (zipfile.BadZipFile, zlib.error, tokenize.TokenError)
+
+
+def read(
+    path: Path,
+    *,
+    gain: float | Sequence[float] | None = None,
+    sampling_rate_hz: float | None = None,
+    leads: str | Iterable[str] | None = None,
+) -> Recording:
+    """One recording. gain, sampling_rate_hz, leads: for what the file does not say; leads may also choose among its own.
+
+    Raises RecordingError for a damaged file, a pickle, many recordings, missing or contradicting parts; LeadError for
+    absent leads.
+    """
+    parts = _parts(path)
+    signal_name = next(name for name in _SIGNALS if name in parts)
+    values = _checked_signal(parts[signal_name], signal_name, path)  # [leads, samples]
+    units = ["mV"] * len(values) if signal_name == "signal_mv" else _texts(parts.get("units", ""), len(values), "units", path)
+    names = _names(parts, leads, len(values), path)
+    rows = chosen_rows(names, leads, str(path))
+    names, units = tuple(names[row] for row in rows), [units[row] for row in rows]
+    rate_hz = agreed_rate_hz(_found_rate_hz(parts, path), sampling_rate_hz, str(path))
+    signal_mv = to_millivolt(values[rows], units, names, str(path), gain)
+    return Recording(signal_mv, rate_hz, names, str(path), unit_notes(units, names, gain))
+
+
+def _parts(path: Path) -> dict[str, np.ndarray]:
+    """The arrays that make a recording, by name."""
+    try:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:  # so that a damaged file is closed too
+            held = [name.removesuffix(".npy") for name in archive.namelist()]
+            if not set(_SIGNALS) & set(held):
+                raise RecordingError(
+                    f"{path} holds the arrays {', '.join(held)[:200]}; expected signal_mv, sampling_rate_hz and leads."
+                )
+            return {name: _array(archive, name, path) for name in (*_SIGNALS, *_RATES, *_LEADS, "units") if name in held}
+    except (FileNotFoundError, RecordingError):
+        raise
+    except _DAMAGE as error:
+        raise RecordingError(f"{path} is damaged or no .npz archive of arrays ({error}); save or copy it again.") from error
+
+
+def _array(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
+    """One array, once what its header declares is known to be small and to be there."""
+    member = archive.getinfo(f"{name}.npy")
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read_header(file)
+        header_bytes = file.tell()
+    if dtype.hasobject:
+        raise RecordingError(f"{path}: array {name} holds Python objects (a pickle), which can run code; save plain numbers.")
+    if len(shape) == 3 and name in _SIGNALS:
+        raise RecordingError(f"{path} holds many recordings ({name} is {shape}); open it with EcgDataset.open.")
+    declared = math.prod(shape) * dtype.itemsize
+    if declared > MAX_MEGABYTES * 1e6 or min(shape, default=1) < 0 or member.file_size != header_bytes + declared:
+        raise RecordingError(
+            f"{path}: array {name} declares {dtype} {shape}, {declared / 1e6:.3g} MB, and {member.file_size / 1e6:.3g} MB are "
+            f"packed; expected the same, and at most {MAX_MEGABYTES} MB."
+        )
+    with archive.open(member) as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _checked_signal(values: np.ndarray, name: str, path: Path) -> np.ndarray:
+    if values.ndim != 2 or values.dtype.kind not in "iuf":
+        raise RecordingError(f"{path}: {name} is {values.dtype} {values.shape}; expected numbers [leads, samples].")
+    return values
+
+
+def _texts(values: np.ndarray | str, n_leads: int, what: str, path: Path) -> list[str]:
+    """Text, one a lead, from one for all or one for each."""
+    values = np.asarray(values)
+    if values.dtype.kind != "U" or values.shape not in ((), (n_leads,)):
+        raise RecordingError(f"{path}: {what} is {values.dtype} {values.shape}; expected text, one for each of {n_leads} rows.")
+    return np.broadcast_to(values, n_leads).tolist()
+
+
+def _names(parts: dict[str, np.ndarray], leads: str | Iterable[str] | None, n_leads: int, path: Path) -> tuple[str, ...]:
+    """The file's own names, or where it has none those that the caller states."""
+    if found := [name for name in _LEADS if name in parts]:
+        spellings = np.atleast_1d(parts[found[0]])
+        if len(spellings) == n_leads:
+            return name_leads(_texts(spellings, n_leads, found[0], path))
+        raise RecordingError(f"{path}: {found[0]} has {len(spellings)} names for {n_leads} rows; save one name for each row.")
+    if leads is None:
+        raise RecordingError(f"{path} does not name its {n_leads} leads; give leads= with one name a row.")
+    names = stated_names(leads)
+    if len(names) != n_leads:
+        raise RecordingError(f"{path} has {n_leads} rows, and leads= names {len(names)}: {', '.join(names)}.")
+    return names
+
+
+def _found_rate_hz(parts: dict[str, np.ndarray], path: Path) -> float | None:
+    found = [name for name in _RATES if name in parts]
+    if not found:
+        return None
+    rate_hz = parts[found[0]]
+    if rate_hz.size != 1 or rate_hz.dtype.kind not in "iuf":
+        raise RecordingError(f"{path}: {found[0]} is {rate_hz.dtype} {rate_hz.shape}; expected one number of hertz.")
+    return float(rate_hz.item())

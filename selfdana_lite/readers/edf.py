@@ -5,7 +5,7 @@ The format: Kemp et al. 1992, Electroenceph. Clin. Neurophysiol. 82:391. EDF+: K
 """
 
 import math
-import os
+import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -21,6 +21,7 @@ from selfdana_lite.recording import Recording, RecordingError, name_leads
 
 _EDF, _BDF = b"0       ", b"\xffBIOSEMI"
 _MAX_SIGNALS = 4096  # the format has room for 9,999; the largest EEG caps need a tenth of this
+_NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _BEFORE_COUNTS = 16 + 80 + 8 + 4 * 8 + 80  # bytes a signal before the counts of samples: label to prefiltering
 # What edfio raises on a header or on annotations that are damaged in a way that _reader_for does not look for.
 _DAMAGE = (ValueError, ArithmeticError, IndexError)
@@ -66,28 +67,35 @@ def _reader_for(path: Path) -> Callable[..., edfio.Edf | edfio.Bdf]:
         head = file.read(256)
         bdf = head[:8] == _BDF
         if len(head) < 256 or not (bdf or head[:8] == _EDF):
-            raise RecordingError(f"{path} is no EDF or BDF file: it starts with {head[:8]!r}; export it again.")
+            raise RecordingError(f"{path} is no EDF or BDF file: it starts with {head[:8]!r}; copy or export it again.")
         n_signals = _whole(head[252:256], "number of signals", path)
         if not 1 <= n_signals <= _MAX_SIGNALS:
             raise RecordingError(f"{path} says that it has {n_signals} signals; expected 1 to {_MAX_SIGNALS}.")
         per_signal = file.read(256 * n_signals)
-    counts_at = _BEFORE_COUNTS * n_signals
-    fields = [per_signal[counts_at + 8 * row : counts_at + 8 * row + 8] for row in range(n_signals)]
-    counts = [_whole(field, "number of samples in a data record", path) for field in fields]
-    if min(counts) < 0 or not sum(counts):
-        raise RecordingError(f"{path} says that a data record has {min(counts)} samples of a signal; export it again.")
-    header_bytes = _whole(head[184:192], "length of the header", path)
+    counts = per_signal[_BEFORE_COUNTS * n_signals :][: 8 * n_signals]
+    _check_sizes(path, head, [counts[8 * row : 8 * row + 8] for row in range(n_signals)], 3 if bdf else 2)
+    return edfio.read_bdf if bdf else edfio.read_edf
+
+
+def _check_sizes(path: Path, head: bytes, counts: Sequence[bytes], sample_bytes: int) -> None:
+    """Header and data records must fill the file exactly. counts: of samples in a data record, one a signal."""
+    samples = [_whole(field, "number of samples in a data record", path) for field in counts]
     records = _whole(head[236:244], "number of data records", path)
-    held = os.path.getsize(path) - 256 * (1 + n_signals)
-    record_bytes = sum(counts) * (3 if bdf else 2)
-    # -1 is what a recorder writes while it runs, and leaves there when it is switched off
+    header_bytes = _whole(head[184:192], "length of the header", path)
+    seconds = head[244:252].decode("latin-1").strip()
+    if min(samples) < 0 or not sum(samples) or not _NUMBER.fullmatch(seconds) or not float(seconds):
+        raise RecordingError(
+            f"{path} says that a data record lasts {seconds!r} s and has {samples[:20]} samples; with no time or samples in "
+            f"it there is no ECG to read."
+        )
+    held, record_bytes = path.stat().st_size - 256 * (1 + len(counts)), sum(samples) * sample_bytes
+    # A recorder writes -1 while it runs, and leaves it there when it is switched off.
     expected = held // record_bytes if records == -1 else records
-    if header_bytes != 256 * (1 + n_signals) or held != expected * record_bytes or expected < 1:
+    if header_bytes != 256 * (1 + len(counts)) or held != expected * record_bytes or expected < 1:
         raise RecordingError(
             f"{path} is truncated or damaged: its header promises {records} data records of {record_bytes} bytes after "
-            f"{header_bytes} bytes, and there are {held} bytes after {256 * (1 + n_signals)}; copy or export it again."
+            f"{header_bytes} bytes, and there are {held} bytes after {256 * (1 + len(counts))}; copy or export it again."
         )
-    return edfio.read_bdf if bdf else edfio.read_edf
 
 
 def _whole(field: bytes, what: str, path: Path) -> int:

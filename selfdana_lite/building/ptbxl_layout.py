@@ -1,0 +1,71 @@
+"""PTB-XL's own layout: ptbxl_database.csv, scp_statements.csv, records100/ and records500/ (Wagner et al. 2020)."""
+
+import ast
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from selfdana_lite.building.listing import Listing, make_listing
+from selfdana_lite.building.superclasses import label_columns, scp_superclasses
+from selfdana_lite.parts import DatasetError
+
+DATABASE, STATEMENTS = "ptbxl_database.csv", "scp_statements.csv"
+SOURCE = "PTB-XL (Wagner et al. 2020, https://doi.org/10.1038/s41597-020-0495-6), as found in its own layout"
+_FOLDERS = {"filename_lr": "records100", "filename_hr": "records500"}
+_NEEDED = ("ecg_id", "patient_id", "scp_codes", "strat_fold", "filename_lr", "filename_hr")
+
+
+def list_ptbxl(folder: Path, codes_of: Mapping[str, Iterable[str]] | None, sampling_rate_hz: float) -> Listing:
+    """Its recordings with official folds, patients, age and sex (1 is female), scp_codes as they stand, and labels.
+
+    codes_of: the SCP codes of each label; without it the five superclasses. Up to 100 Hz the records of records100 are
+    taken, above those of records500; where only one of the two folders is there, that one.
+    """
+    database = _read(folder / DATABASE, _NEEDED)
+    if codes_of is None:
+        codes_of = scp_superclasses(_read(folder / STATEMENTS, ("diagnostic", "diagnostic_class"), index_col=0))
+    column = _column(folder, sampling_rate_hz)
+    codes = [_codes(text) for text in database["scp_codes"]]
+    rows = pd.DataFrame(
+        {
+            "path": database[column].astype(str) + ".hea",
+            "record_id": database["ecg_id"],
+            "patient_id": database["patient_id"],
+            "fold": database["strat_fold"],
+            **{name: database[name] for name in ("age", "sex") if name in database},
+            **label_columns([found or () for found in codes], codes_of),
+            "scp_codes": database["scp_codes"],
+        }
+    )
+    reasons = ["its scp_codes cannot be read" if found is None else "" for found in codes]
+    unlisted = {path.relative_to(folder).as_posix() for path in (folder / _FOLDERS[column]).rglob("*.hea")}
+    unlisted -= set(rows["path"])
+    return make_listing(folder, rows, tuple(codes_of), source=SOURCE, licence="CC BY 4.0", reasons=reasons, unlisted=unlisted)
+
+
+def _column(folder: Path, sampling_rate_hz: float) -> str:
+    low, high = ((folder / name).is_dir() for name in _FOLDERS.values())
+    return "filename_lr" if (low and sampling_rate_hz <= 100) or not high else "filename_hr"
+
+
+def _codes(text: object) -> set[str] | None:
+    """The codes of "{'NORM': 100.0, 'SR': 0.0}", or None where that is something else; literals only, nothing is run."""
+    try:
+        found = ast.literal_eval(str(text))
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return set(map(str, found)) if isinstance(found, dict) else None
+
+
+def _read(path: Path, needed: Iterable[str], **options) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, **options)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path} cannot be read ({error}); PTB-XL's layout has it beside records100/.") from error
+    missing = [name for name in needed if name not in table.columns]
+    if missing or not len(table):
+        raise DatasetError(
+            f"{path} has {len(table)} rows and lacks the columns {', '.join(missing) or 'of none'}; take it anew."
+        )
+    return table

@@ -10,6 +10,7 @@ from selfdana_lite.fine_tuning import FineTuneConfig, fine_tune
 from selfdana_lite.leads import LEAD_SETS, LEADS, LeadError, parse_leads
 from selfdana_lite.loop import TrainConfig, TrainingError
 from selfdana_lite.pretraining import PretrainConfig, pretrain
+from selfdana_lite.reading import read_recording
 from selfdana_lite.recording import Recording, RecordingError
 from selfdana_lite.resources import measure_resources
 from selfdana_lite.scores import Scores
@@ -47,6 +48,7 @@ __all__ = [
     "measure_resources",
     "parse_leads",
     "pretrain",
+    "read_recording",
     "save_encoder",
     "settle_batch_norm",
     "write_dataset",

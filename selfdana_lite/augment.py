@@ -5,6 +5,10 @@ are really absent, so the tensor gets smaller and the step cheaper. How the pape
 of leads is not public; the uniform law is our choice. Random Lead Masking (RLM; Oh et al. 2022) is
 the rival: every lead is set to zero with probability p, and the tensor keeps its twelve slots.
 
+Recordings need not have the same leads: `present`, bool [batch, leads], says which are there (all where None), and
+selection draws from those alone, while masking fills the others with zeros. What the signals hold for absent leads is
+never looked at.
+
 Everything here works on whole batches [batch, leads, samples] in millivolt, on their device, and
 draws from the torch.Generator that the caller passes.
 """
@@ -42,7 +46,11 @@ class RandomLeadSelection:
     The count k is drawn once a batch (a tensor has one shape). law "uniform": every count from
     min_leads to max_leads equally often; "binomial": as if each lead were kept with probability
     1/2, which is the count that RLM leaves, within the same bounds. Which k leads stay is drawn
-    for each recording, or once for the whole batch where per_recording is False.
+    for each recording, or once for the whole batch where per_recording is False (one ranking of
+    the leads, of which each recording keeps the first k that it has).
+
+    present: the counts go up to the leads of the recording that has fewest, so let batches hold
+    recordings with equally many; ValueError where those are fewer than min_leads.
     """
 
     min_leads: int = 1
@@ -68,20 +76,25 @@ class RandomLeadSelection:
         weights[(counts < self.min_leads) | (counts > self.max_leads)] = 0
         return weights / weights.sum()
 
-    def draw(self, signals_mv: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Which leads to keep: positions int64 [B, k] in the lead axis of signals_mv, none twice."""
+    def draw(self, signals_mv: Tensor, generator: torch.Generator | None = None, present: Tensor | None = None) -> Tensor:
+        """Which leads to keep: positions int64 [B, k] in the lead axis of signals_mv, none twice, none absent."""
         batch, n_leads, _ = signals_mv.shape
-        if n_leads < self.min_leads:
-            raise ValueError(f"Asked to keep at least {self.min_leads} leads; the signals have {n_leads}.")
+        fewest = n_leads if present is None else int(present.sum(dim=1).min())
+        if fewest < self.min_leads:
+            raise ValueError(f"Asked to keep at least {self.min_leads} leads; the signals have {fewest}.")
         device = generator.device if generator else "cpu"
-        law = self.count_probabilities(n_leads).float().to(device)
+        law = self.count_probabilities(fewest).float().to(device)
         k = int(torch.multinomial(law, 1, generator=generator))
         draws = _uniform(batch if self.per_recording else 1, n_leads, like=signals_mv, generator=generator)
+        if present is not None:
+            draws = draws.where(present, 2.0)  # behind all that are there
         return draws.argsort(dim=1)[:, :k].expand(batch, k)  # a random permutation a row, cut at k
 
-    def __call__(self, signals_mv: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        _check_twelve(signals_mv)
-        kept = self.draw(signals_mv, generator)
+    def __call__(
+        self, signals_mv: Tensor, generator: torch.Generator | None = None, present: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        _check_twelve(signals_mv, present)
+        kept = self.draw(signals_mv, generator, present)
         return select_leads(signals_mv, kept), kept
 
 
@@ -90,7 +103,8 @@ class RandomLeadMasking:
     """Zero each lead with probability p: signals [B, 12, T] -> (signals [B, 12, T], lead_ids int64 [B, 12]).
 
     The number of leads left is Binomial(12, 1 - p), as published: with p = 0.5 one lead is left in
-    0.3 % of the recordings, at most three in 7.3 %, and none at all in 0.02 %.
+    0.3 % of the recordings, at most three in 7.3 %, and none at all in 0.02 %. A lead that is not
+    present is zero too, so that of a recording with a single lead every other view is empty.
     """
 
     p: float = 0.5
@@ -99,21 +113,29 @@ class RandomLeadMasking:
         if not 0 <= self.p < 1:
             raise ValueError(f"p is {self.p}; the probability of masking a lead must lie in [0, 1).")
 
-    def draw(self, signals_mv: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def draw(self, signals_mv: Tensor, generator: torch.Generator | None = None, present: Tensor | None = None) -> Tensor:
         """Which leads to keep: bool [B, 12]."""
-        return _uniform(*signals_mv.shape[:2], like=signals_mv, generator=generator) >= self.p
+        kept = _uniform(*signals_mv.shape[:2], like=signals_mv, generator=generator) >= self.p
+        return kept if present is None else kept & present
 
-    def __call__(self, signals_mv: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        _check_twelve(signals_mv)
-        kept = self.draw(signals_mv, generator)
+    def __call__(
+        self, signals_mv: Tensor, generator: torch.Generator | None = None, present: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        _check_twelve(signals_mv, present)
+        kept = self.draw(signals_mv, generator, present)
         every_lead = torch.arange(len(LEADS), device=signals_mv.device).expand(kept.shape)
-        return signals_mv * kept[..., None], every_lead
+        return signals_mv.masked_fill(~kept[..., None], 0.0), every_lead  # a product would let NaN through
 
 
-def _check_twelve(signals_mv: Tensor) -> None:
+def _check_twelve(signals_mv: Tensor, present: Tensor | None) -> None:
     _check_batch(signals_mv)
     if signals_mv.shape[1] != len(LEADS):
         raise ValueError(f"Expected the twelve leads in the order of LEADS to choose from; found {signals_mv.shape[1]} leads.")
+    if present is not None and (present.dtype != torch.bool or present.shape != signals_mv.shape[:2]):
+        raise ValueError(
+            f"Expected present bool {tuple(signals_mv.shape[:2])}, one for each lead of each recording; found {present.dtype} "
+            f"{tuple(present.shape)}."
+        )
 
 
 def select_leads(signals_mv: Tensor, kept: Tensor) -> Tensor:

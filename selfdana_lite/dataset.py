@@ -3,7 +3,6 @@
 import copy
 import hashlib
 import os
-import warnings
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,37 +11,30 @@ import numpy as np
 import pandas as pd
 import torch
 
-from selfdana_lite.leads import LeadError, parse_leads
-from selfdana_lite.storage import (
-    DatasetError,
-    check_parts,
-    dataset_facts,
-    read_parts,
-    refuse_signals_of_absent_leads,
-    write_folder,
-)
+from selfdana_lite.lead_store import FlatLeadWarning, LeadStore
+from selfdana_lite.leads import LEADS, parse_leads
+from selfdana_lite.parts import DatasetError, check_parts
+from selfdana_lite.signal_file import SignalFile
+from selfdana_lite.storage import read_parts, write_folder
+
+__all__ = ["SAMPLES", "DatasetError", "EcgDataset", "FlatLeadWarning", "write_dataset"]
 
 SAMPLES = Path(__file__).parent.parent / "data_samples"
-MV_PER_MICROVOLT = 1e-3
-
-
-class FlatLeadWarning(UserWarning):
-    """A lead never changes: probably an electrode that was off, or an absent lead written as zeros."""
 
 
 class EcgDataset:
-    """Recordings of equal length with the same leads, their labels, folds and patients.
+    """Recordings of equal length, their labels, folds and patients; not every recording need have every lead.
 
     stored: int16 microvolt [leads, records, samples]. Lead-major, so that reading one lead of
-        many recordings touches a twelfth of the bytes; a memory map of a folder's file, and of an
-        .npz the whole archive in memory.
+        many recordings touches a twelfth of the bytes; a folder's file stays on disk, an .npz is
+        in memory as a whole. Zeros lie where a lead is absent; no method ever hands them out.
     table: one row a recording, with record_id, patient_id, fold and one 0/1 column a label.
     present: bool [leads, records], which leads each recording has; every one where None.
     """
 
     def __init__(
         self,
-        stored: np.ndarray,
+        stored: np.ndarray | SignalFile,
         table: pd.DataFrame,
         leads: Sequence[str],
         sampling_rate_hz: float,
@@ -55,9 +47,7 @@ class EcgDataset:
         self.sampling_rate_hz = float(sampling_rate_hz)
         self.source = source
         check_parts(stored, table, self.leads, self.sampling_rate_hz, self.label_names, present)
-        self._stored, self._table = stored, table
-        self._present = None if present is None or present.all() else present
-        self._flat_known: set[int] = set()  # rows of the store, shared by all views
+        self._store, self._table = LeadStore(stored, self.leads, present), table
         self._rows = np.arange(len(table))  # positions in the store, one a recording of this view
 
     @classmethod
@@ -68,12 +58,25 @@ class EcgDataset:
         """
         return cls(**read_parts(path))
 
+    @staticmethod
+    def build(source: str | os.PathLike, dest: str | os.PathLike, **options) -> "EcgDataset":
+        """Make the dataset folder dest of a folder of recordings: PTB-XL, a Challenge's, or any with labels=table.csv.
+
+        selfdana_lite.build.build has the options: labels, label_names, leads, sampling_rate_hz, start_s, seconds, workers.
+        """
+        from selfdana_lite.build import build  # it stands above this file in the stack
+
+        return build(source, dest, **options)
+
     def __len__(self) -> int:
         return len(self._rows)
 
     def __repr__(self) -> str:
+        counts, patients = np.unique(self.present.sum(axis=1)), pd.unique(self.patient_ids)
+        fewest_to_most = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
+        mixed = f", of which {fewest_to_most} a recording" if counts[0] < len(self.leads) else ""
         return (
-            f"EcgDataset({len(self)} recordings of {len(np.unique(self.patient_ids))} patients, {len(self.leads)} leads, "
+            f"EcgDataset({len(self)} recordings of {len(patients)} patients, {len(self.leads)} leads{mixed}, "
             f"{self.n_samples / self.sampling_rate_hz:g} s at {self.sampling_rate_hz:g} Hz, "
             f"labels {', '.join(self.label_names)})"
         )
@@ -81,12 +84,17 @@ class EcgDataset:
     @property
     def n_samples(self) -> int:
         """Samples in each recording."""
-        return self._stored.shape[2]
+        return self._store.stored.shape[2]
 
     @property
     def signals(self) -> np.ndarray:
-        """int16 microvolt [records, leads, samples]; a view of the store where this is the whole dataset, else a copy."""
-        by_record = self._stored.transpose(1, 0, 2)
+        """int16 microvolt [records, leads, samples]; a view of the store where this is the whole dataset, else a copy.
+
+        Raises LeadError where recordings lack leads: their zeros would pass for a flat line that nobody recorded. Ask
+        batch() for the leads that are there.
+        """
+        self.require(self.leads)
+        by_record = self._store.array.transpose(1, 0, 2)
         whole = np.array_equal(self._rows, np.arange(len(self._table)))
         return by_record if whole else by_record[self._rows]
 
@@ -98,9 +106,7 @@ class EcgDataset:
     @cached_property
     def present(self) -> np.ndarray:
         """bool [records, leads]: which of the dataset's leads each recording has."""
-        if self._present is None:
-            return np.broadcast_to(True, (len(self), len(self.leads)))
-        return self._present[:, self._rows].T
+        return self._store.present(self._rows)
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -119,22 +125,38 @@ class EcgDataset:
 
     @property
     def digest(self) -> str:
-        """Eight characters that tell which recordings these are, and in which order: a run must not go on with others."""
+        """Eight characters that tell which recordings these are, with which leads, and in which order.
+
+        A run of training must not go on with others.
+        """
         record_ids = self._table["record_id"].to_numpy()[self._rows]
-        return hashlib.sha256(",".join(map(str, record_ids)).encode()).hexdigest()[:8]
+        found = hashlib.sha256(",".join(map(str, record_ids)).encode())
+        if not (present := self._store.present_of_twelve(self._rows)).all():
+            found.update(np.packbits(present).tobytes())
+        return found.hexdigest()[:8]
 
-    def where(self, folds: int | Iterable[int] | None = None, rows: np.ndarray | Sequence[int] | None = None) -> "EcgDataset":
-        """The recordings in the given folds, or the given rows (numbers or a boolean mask); nothing is copied.
+    def where(
+        self,
+        folds: int | Iterable[int] | None = None,
+        rows: np.ndarray | Sequence[int] | None = None,
+        has: str | Iterable[str] | None = None,
+    ) -> "EcgDataset":
+        """The recordings in the given folds, of the given rows (numbers or a boolean mask), that have the given leads.
 
-        Raises DatasetError where nothing is left, naming the folds that exist.
+        Nothing is copied, and no recording loses its other leads. Raises DatasetError where nothing is left, naming the
+        folds that exist, and LeadError for a lead that the dataset does not know.
         """
         kept = np.arange(len(self)) if rows is None else self._check_rows(rows)
         if folds is not None:
             folds = [folds] if np.isscalar(folds) else list(folds)
             kept = kept[np.isin(self.folds[kept], folds)]
+        if has is not None:
+            has = parse_leads(has)
+            kept = kept[self.present[kept][:, self._store.columns(has)].all(axis=1)]
         if len(kept) == 0:
+            with_leads = "" if has is None else f" with {', '.join(has)}"
             raise DatasetError(
-                f"No recording in folds {folds} and rows {rows}; this dataset has folds {np.unique(self.folds)}."
+                f"No recording in folds {folds} and rows {rows}{with_leads}; this dataset has folds {np.unique(self.folds)}."
             )
         view = copy.copy(self)
         view._rows = self._rows[kept]
@@ -142,21 +164,30 @@ class EcgDataset:
             view.__dict__.pop(cached, None)
         return view
 
+    def require(self, leads: str | Iterable[str]) -> None:
+        """LeadError, naming the first row that falls short, unless every recording has these leads."""
+        self._store.require(parse_leads(leads), np.arange(len(self)), self._rows)
+
     def batch(self, rows: np.ndarray | Sequence[int], leads: str | Iterable[str] | None = None) -> torch.Tensor:
         """float32 millivolt [batch, leads, samples], reading only the rows and leads asked for.
 
-        leads: names in the order wanted; all of the dataset's when None. Raises LeadError for a
-        lead that the dataset does not have; warns (FlatLeadWarning) where a lead never changes.
+        leads: names in the order wanted; all of the dataset's when None. Raises LeadError for a lead that the dataset,
+        or one of these recordings, does not have; warns (FlatLeadWarning) where a lead never changes.
         """
         rows = self._check_rows(rows)
-        wanted = self.leads if leads is None else parse_leads(leads)
-        absent = [name for name in wanted if name not in self.leads]
-        if absent:
-            raise LeadError(f"This dataset has no lead {', '.join(absent)}; it has {', '.join(self.leads)}.")
-        columns = [self.leads.index(name) for name in wanted]
-        microvolt = self._stored[np.array(columns)[:, None], self._rows[rows]]  # [leads, batch, samples]
-        self._warn_if_flat(microvolt, rows, wanted)
-        return torch.from_numpy(microvolt).transpose(0, 1).float().mul_(MV_PER_MICROVOLT)  # [batch, leads, samples]
+        return self._store.batch(self.leads if leads is None else parse_leads(leads), rows, self._rows[rows])
+
+    def batch_with_gaps(self, rows: np.ndarray | Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """All leads that the recordings have: millivolt [batch, 12, samples] as in LEADS, and present bool [batch, 12].
+
+        For augmentations, which choose from what is there. An absent lead is not read and is NaN here, so that one chosen
+        by mistake is refused by the encoder; zeros would pass for a flat line.
+        """
+        rows = self._check_rows(rows)
+        present = self._store.present_of_twelve(self._rows[rows])
+        whole = present.all()
+        signals_mv = self.batch(rows, LEADS) if whole else self._store.batch_with_gaps(present, rows, self._rows[rows])
+        return signals_mv, torch.from_numpy(present)
 
     def _check_rows(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
         rows = np.atleast_1d(np.asarray(rows))
@@ -169,20 +200,6 @@ class EcgDataset:
                 f"found {rows.dtype} {rows.shape}" + (f" from {rows.min()} to {rows.max()}." if whole else ".")
             )
         return rows
-
-    def _warn_if_flat(self, microvolt: np.ndarray, rows: np.ndarray, leads: Sequence[str]) -> None:
-        flat = microvolt.max(axis=2) == microvolt.min(axis=2)  # [leads, batch]
-        news = set(self._rows[rows[flat.any(axis=0)]]) - self._flat_known
-        if news:
-            self._flat_known |= news  # one warning for each recording, not one for each epoch
-            lead, first = np.argwhere(flat)[0]
-            warnings.warn(
-                f"{flat.any(axis=0).sum()} of {len(rows)} recordings have a flat lead (first: row {rows[first]}, lead "
-                f"{leads[lead]}, always {microvolt[lead, first, 0]} microvolt), as an electrode that is off leaves it; "
-                f"leave such rows out with where(rows=...) or ask for other leads.",
-                FlatLeadWarning,
-                stacklevel=3,
-            )
 
 
 def write_dataset(
@@ -203,30 +220,15 @@ def write_dataset(
         must be zeros. The folder appears whole or not at all. Raises FileExistsError rather than overwrite.
     """
     signals_uv = np.asarray(signals_uv)
-    if signals_uv.ndim != 3:
-        raise DatasetError(f"Signals have shape {signals_uv.shape}; expected int16 microvolt [records, leads, samples].")
     leads = parse_leads(leads)
-    if signals_uv.shape[:2] != (len(table), len(leads)):
+    if signals_uv.ndim != 3 or signals_uv.shape[:2] != (len(table), len(leads)):
         raise DatasetError(
-            f"Signals have shape {signals_uv.shape}; with {len(table)} rows in the table and {len(leads)} leads they must be "
-            f"[{len(table)}, {len(leads)}, samples]."
+            f"Signals have shape {signals_uv.shape}; expected int16 microvolt [records, leads, samples], which is "
+            f"[{len(table)}, {len(leads)}, samples] with {len(table)} rows in the table and {len(leads)} leads."
         )
     stored = np.ascontiguousarray(signals_uv.transpose(1, 0, 2))  # [leads, records, samples]
     present = None if present is None else np.ascontiguousarray(np.asarray(present).T)  # [leads, records]
-    # refuses parts that disagree before a byte is written
-    EcgDataset(stored, table, leads, sampling_rate_hz, label_names, present=present)
-    mixed = present is not None and not present.all()
-    if mixed:
-        refuse_signals_of_absent_leads(stored, present)
-    facts = dataset_facts(
-        leads=leads,
-        sampling_rate_hz=sampling_rate_hz,
-        label_names=label_names,
-        source=source,
-        licence=licence,
-        records=len(table),
-        samples=stored.shape[2],
-        mixed_leads=mixed,
-    )
-    write_folder(Path(folder), stored, table, facts, present if mixed else None)
+    check_parts(stored, table, leads, sampling_rate_hz, label_names, present)  # before a byte is written
+    facts = {"leads": leads, "sampling_rate_hz": sampling_rate_hz, "label_names": label_names}
+    write_folder(Path(folder), stored, table, present, source=source, licence=licence, **facts)
     return EcgDataset.open(folder)

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from selfdana_lite.augment import RandomLeadSelection
+from selfdana_lite.batches import alike_together, shuffled_batches
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.encoders import Encoder
-from selfdana_lite.leads import LEADS, LeadError, parse_leads
-from selfdana_lite.loop import shuffled_batches
+from selfdana_lite.leads import parse_leads
+from selfdana_lite.mixed_leads import lead_counts, random_leads
 from selfdana_lite.scores import Scores, refuse_constant_labels, score
 
 ANY = "any"  # leads="any": random lead subsets in training, so that one head serves every lead set
@@ -39,7 +39,10 @@ class Classifier(nn.Module):
         return self
 
     def predict_proba(self, dataset: EcgDataset, leads: str | Iterable[str]) -> np.ndarray:
-        """Probability of each class, float32 [records, classes], from the given leads alone."""
+        """Probability of each class, float32 [records, classes], from the given leads alone.
+
+        Raises LeadError where a recording lacks one of them: dataset.where(has=leads) keeps those that have them.
+        """
         with torch.no_grad():
             logits = self.eval().head(torch.from_numpy(embed(self.encoder, dataset, leads)).to(self.head.weight.device))
         return torch.sigmoid(logits).cpu().numpy()
@@ -47,9 +50,13 @@ class Classifier(nn.Module):
 
 @torch.no_grad()
 def embed(encoder: Encoder, dataset: EcgDataset, leads: str | Iterable[str], batch_size: int = 256) -> np.ndarray:
-    """Embeddings float32 [records, embedding_size], from the given leads alone; the encoder is put in eval mode."""
+    """Embeddings float32 [records, embedding_size], from the given leads alone; the encoder is put in eval mode.
+
+    Raises LeadError where a recording lacks one of them: dataset.where(has=leads) keeps those that have them.
+    """
     names, device = parse_leads(leads), next(encoder.parameters()).device
     encoder.refuse_other_rate(dataset.sampling_rate_hz)
+    dataset.require(names)
     encoder.eval()
     starts = range(0, len(dataset), batch_size)
     batches = (np.arange(start, min(start + batch_size, len(dataset))) for start in starts)
@@ -71,8 +78,8 @@ def linear_probe(
 ) -> Classifier:
     """A logistic regression a class on frozen embeddings; the encoder is shared, not changed.
 
-    leads: one lead set, or "any": then every recording is embedded `draws` times with random lead
-    subsets, and one head learns from all of them. How strongly the head is regularised is chosen
+    leads: one lead set, or "any": then every recording is embedded `draws` times with random subsets
+    of the leads that it has, and one head learns from all of them. How strongly the head is regularised is chosen
     on a quarter of the patients, held out; then it is fitted on all.
     """
     refuse_constant_labels(dataset.labels, dataset.label_names)
@@ -137,31 +144,21 @@ def fit_logistic(x: Tensor, labels: Tensor, l2: float) -> tuple[Tensor, Tensor]:
 def _embed_random_subsets(encoder: Encoder, dataset: EcgDataset, draws: int, seed: int, batch_size: int = 64) -> np.ndarray:
     """Every recording `draws` times, each batch with a lead count of its own: [draws * records, embedding_size]."""
     encoder.refuse_other_rate(dataset.sampling_rate_hz)
-    refuse_fewer_leads(dataset)
-    selection, generator = RandomLeadSelection(), torch.Generator().manual_seed(seed)
-    device = next(encoder.parameters()).device
+    generator, device = torch.Generator().manual_seed(seed), next(encoder.parameters()).device
     encoder.eval()
     passes = []
     for _ in range(draws):
-        order = torch.randperm(len(dataset), generator=generator)
-        batches = (selection(dataset.batch(rows.numpy(), LEADS), generator) for rows in order.split(batch_size))
+        shuffled = torch.randperm(len(dataset), generator=generator).numpy()
+        order = torch.from_numpy(alike_together(shuffled, lead_counts(dataset)))
+        batches = (random_leads(dataset, rows.numpy(), generator) for rows in order.split(batch_size))
         parts = [encoder(*on_device(device, batch)) for batch in batches]
         passes.append(torch.cat(parts)[order.argsort()])  # back to the order of the dataset
     return torch.cat(passes).cpu().numpy()
 
 
-def refuse_fewer_leads(dataset: EcgDataset) -> None:
-    """LeadError where random subsets of the twelve leads are asked of a dataset that has fewer."""
-    if set(dataset.leads) != set(LEADS):
-        raise LeadError(
-            f'leads="any" draws subsets of the twelve leads, and this dataset has only {", ".join(dataset.leads)}; name the '
-            f'leads to train with: leads="{", ".join(dataset.leads)}".'
-        )
-
-
 @torch.no_grad()
 def settle_batch_norm(encoder: Encoder, dataset: EcgDataset, seed: int = 0) -> Encoder:
-    """Measure an encoder's batch norm statistics on random lead subsets of a dataset; no weight changes.
+    """Measure an encoder's batch norm statistics on random subsets of the leads that are there; no weight changes.
 
     What a fair untrained control needs: fresh statistics (mean 0, variance 1) know nothing of
     millivolts, and would squash random features that are much better than that.
@@ -173,8 +170,8 @@ def settle_batch_norm(encoder: Encoder, dataset: EcgDataset, seed: int = 0) -> E
         norm.reset_running_stats()
         norm.momentum = None  # a plain average over the batches
     encoder.train()
-    for rows in shuffled_batches(len(dataset), 64, generator):
-        encoder(*on_device(device, RandomLeadSelection()(dataset.batch(rows, LEADS), generator)))
+    for rows in shuffled_batches(len(dataset), 64, generator, lead_counts(dataset)):
+        encoder(*on_device(device, random_leads(dataset, rows, generator)))
     for norm, usual in zip(norms, momentum, strict=True):
         norm.momentum = usual
     return encoder.eval()

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from selfdana_lite.augment import RandomLeadSelection
 from selfdana_lite.dataset import EcgDataset
-from selfdana_lite.downstream import ANY, Classifier, on_device, refuse_fewer_leads
+from selfdana_lite.downstream import ANY, Classifier, on_device
 from selfdana_lite.encoders import Encoder
-from selfdana_lite.leads import LEADS, lead_ids, parse_leads
+from selfdana_lite.leads import lead_ids, parse_leads
 from selfdana_lite.loop import TrainConfig, fit
+from selfdana_lite.mixed_leads import lead_counts, random_leads
 from selfdana_lite.scores import refuse_constant_labels
 
 STRATEGIES = {
@@ -48,7 +48,8 @@ def fine_tune(
 ) -> Classifier:
     """A classifier tuned with labels from a copy of the encoder; its `history` tells how it went.
 
-    leads: one lead set, whose leads alone are read; or "any": a random subset in every batch.
+    leads: one lead set, whose leads alone are read, and LeadError where a recording lacks one; or "any": in every batch
+        a random subset of the leads that are there.
     strategy: one of STRATEGIES. A fresh encoder with "full" is supervised training from scratch.
     validation: recordings whose loss is watched each epoch; with config.patience the best epoch is kept.
     """
@@ -59,14 +60,13 @@ def fine_tune(
             f"The validation recordings have the labels {', '.join(validation.label_names)}; expected those of the training "
             f"recordings, {', '.join(dataset.label_names)}, in the same order."
         )
-    for source in (dataset, validation or dataset):
-        encoder.refuse_other_rate(source.sampling_rate_hz)
     config = config or FineTuneConfig()
     refuse_constant_labels(dataset.labels, dataset.label_names)
-    if leads == ANY:
-        refuse_fewer_leads(dataset)
-    else:
-        leads = parse_leads(leads)
+    leads = leads if leads == ANY else parse_leads(leads)
+    for source in (dataset, validation or dataset):
+        encoder.refuse_other_rate(source.sampling_rate_hz)
+        if leads != ANY:
+            source.require(leads)
     device = next(encoder.parameters()).device
     with torch.random.fork_rng(devices=[]):  # the head's first weights follow the seed, and nobody else's draws change
         torch.default_generator.manual_seed(config.seed)
@@ -80,7 +80,7 @@ def fine_tune(
     def prepare(source: EcgDataset, rows: np.ndarray, generator: torch.Generator) -> list[Tensor]:
         targets = torch.from_numpy(source.labels[rows]).float()
         if leads == ANY:
-            signals_mv, ids = RandomLeadSelection()(source.batch(rows, LEADS), generator)
+            signals_mv, ids = random_leads(source, rows, generator)
         else:
             signals_mv, ids = source.batch(rows, leads), torch.tensor(lead_ids(leads))
         return on_device(device, (signals_mv, ids, targets))
@@ -97,6 +97,7 @@ def fine_tune(
         config,
         validation=validation,
         checkpoint=checkpoint,
+        alike=lead_counts if leads == ANY else None,
         settings={
             "encoder": encoder.config,
             "labels": dataset.label_names,

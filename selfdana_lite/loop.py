@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from selfdana_lite.batches import shuffled_batches
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.resume import Run
 
@@ -69,12 +70,6 @@ def computes_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def shuffled_batches(n_rows: int, batch_size: int, generator: torch.Generator) -> list[np.ndarray]:
-    """Every row once, in random order, in batches of nearly equal size, none above batch_size."""
-    order = torch.randperm(n_rows, generator=generator).numpy()
-    return np.array_split(order, math.ceil(n_rows / batch_size))
-
-
 def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
     """Up in a straight line during the warm-up, then down along half a cosine to zero."""
     warm_up_steps = round(config.warm_up * steps)  # whole steps, or the last of them would overshoot
@@ -98,12 +93,14 @@ def fit(
     validation: EcgDataset | None = None,
     checkpoint: str | os.PathLike | None = None,
     settings: Mapping[str, Any] | None = None,
+    alike: Callable[[EcgDataset], np.ndarray] | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Train the parameters of model that ask for gradients; return the history, one row an epoch.
 
     prepare(dataset, rows, generator) reads and augments a batch; loss_of(batch) is the scalar to make
     small. The loss on the validation recordings is measured with the same random draws every time.
+    alike: a number for each row of a dataset; batches hold rows of one number, as far as they go.
     settings: what, besides config and the number of recordings, a checkpoint must agree on to be gone on from.
     """
     _check_recordings(dataset, validation, config)
@@ -118,9 +115,9 @@ def fit(
     bar = tqdm(total=config.epochs * rows, initial=len(run.history) * rows, unit=" recordings", disable=not progress)
     try:
         while len(run.history) < config.epochs and not run.stalled():
-            row = _one_epoch(model, optimizer, dataset, prepare, loss_of, config, len(run.history), bar)
+            row = _one_epoch(model, optimizer, dataset, prepare, loss_of, config, alike, len(run.history), bar)
             if validation is not None:
-                row["validation_loss"] = _mean_loss(model, validation, prepare, loss_of, config)
+                row["validation_loss"] = _mean_loss(model, validation, prepare, loss_of, config, alike)
                 _refuse_not_finite("validation loss", row["validation_loss"], f"after epoch {row['epoch']}", config)
             run.finish_epoch(row)
     except KeyboardInterrupt:
@@ -144,10 +141,10 @@ def _check_recordings(dataset: EcgDataset, validation: EcgDataset | None, config
 
 
 @torch.no_grad()
-def _mean_loss(model, dataset, prepare, loss_of, config) -> float:
+def _mean_loss(model, dataset, prepare, loss_of, config, alike) -> float:
     model.eval()
     generator = epoch_generator(config.seed, VALIDATION)
-    batches = shuffled_batches(len(dataset), config.batch_size, generator)
+    batches = shuffled_batches(len(dataset), config.batch_size, generator, alike and alike(dataset))
     with config.autocast(next(model.parameters()).device):
         return sum(loss_of(prepare(dataset, rows, generator)).item() * len(rows) for rows in batches) / len(dataset)
 
@@ -160,11 +157,11 @@ def _refuse_not_finite(what: str, value: float, where: str, config: TrainConfig)
         )
 
 
-def _one_epoch(model, optimizer, dataset, prepare, loss_of, config, epoch, bar) -> dict[str, float]:
+def _one_epoch(model, optimizer, dataset, prepare, loss_of, config, alike, epoch, bar) -> dict[str, float]:
     model.train()
     device = next(model.parameters()).device
     generator = epoch_generator(config.seed, epoch)
-    batches = shuffled_batches(len(dataset), config.batch_size, generator)
+    batches = shuffled_batches(len(dataset), config.batch_size, generator, alike and alike(dataset))
     total, data_s, start = 0.0, 0.0, time.perf_counter()
     for step, rows in enumerate(batches, epoch * len(batches)):
         asked = time.perf_counter()

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from selfdana_lite.augment import RandomLeadMasking, RandomLeadSelection, random_gain, random_noise
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.encoders import SAMPLES_PER_FRAME, Encoder
-from selfdana_lite.leads import LEADS, LeadError
+from selfdana_lite.leads import LeadError
 from selfdana_lite.loop import TrainConfig, fit
+from selfdana_lite.mixed_leads import lead_counts
 from selfdana_lite.objectives import VIEWS, Contrast, MaskedFrames, NTXent, VICReg, hide_spans
 
 
@@ -53,7 +54,9 @@ def pretrain(
 ) -> pd.DataFrame:
     """Train the encoder in place, without labels, on the device that it is on; return the history.
 
-    dataset: must hold the twelve leads, in any order, of which the augmentation takes some away.
+    dataset: recordings with any leads, in any order; the augmentation takes some away of those that are there. Batches
+        hold recordings with equally many leads (`lead_counts` says why). LeadError where recordings have fewer leads
+        than the augmentation is to keep.
     checkpoint: a file, replaced after each epoch. If it is there already, training goes on from it,
         exactly as if it had never stopped; CheckpointError where it was made with other settings.
     history: one row an epoch: loss, validation_loss, learning_rate, seconds, recordings_per_s, and
@@ -63,17 +66,17 @@ def pretrain(
     """
     config = config or PretrainConfig()
     for source in (dataset, validation):
-        if source is not None and set(source.leads) != set(LEADS):
-            raise LeadError(f"Pre-training takes leads away from all twelve; the dataset has only {', '.join(source.leads)}.")
         if source is not None:
             encoder.refuse_other_rate(source.sampling_rate_hz)
+            _refuse_fewer_leads(source, config.lead_augmentation)
     with torch.random.fork_rng(devices=[]):  # the head's first weights follow the seed, and nobody else's draws change
         torch.default_generator.manual_seed(config.seed)
         model = _objective(encoder, config).to(next(encoder.parameters()).device)
 
     def prepare(source: EcgDataset, rows: np.ndarray, generator: torch.Generator) -> list[tuple[Tensor, ...]]:
-        signals_mv = source.batch(rows, LEADS).to(next(encoder.parameters()).device)
-        views = draw_views(signals_mv, config, generator)
+        device = next(encoder.parameters()).device
+        signals_mv, present = source.batch_with_gaps(rows)  # [B, 12, T], [B, 12]
+        views = draw_views(signals_mv.to(device), config, generator, present.to(device))
         return [(*view, _hidden_frames(view[0], generator)) for view in views] if config.objective == "masked" else views
 
     return fit(
@@ -84,9 +87,20 @@ def pretrain(
         config=config,
         validation=validation,
         checkpoint=checkpoint,
+        alike=lead_counts,
         settings={"encoder": encoder.config, "digests": [part and part.digest for part in (dataset, validation)]},
         progress=progress,
     )
+
+
+def _refuse_fewer_leads(dataset: EcgDataset, augmentation: RandomLeadSelection | RandomLeadMasking) -> None:
+    least, counts = getattr(augmentation, "min_leads", 1), lead_counts(dataset)
+    if (poor := np.flatnonzero(counts < least)).size:
+        raise LeadError(
+            f"The augmentation keeps at least {least} leads, and {len(poor)} of {len(dataset)} recordings have fewer (first: "
+            f"row {poor[0]}, which has {counts[poor[0]]}); lower min_leads, or leave those recordings out: "
+            f"where(rows=dataset.present.sum(axis=1) >= {least})."
+        )
 
 
 def _objective(encoder: Encoder, config: PretrainConfig) -> nn.Module:
@@ -100,15 +114,20 @@ def _hidden_frames(signals_mv: Tensor, generator: torch.Generator) -> Tensor:
     return hide_spans(len(signals_mv), frames, generator).to(signals_mv.device)  # [B, frames]
 
 
-def draw_views(signals_mv: Tensor, config: PretrainConfig, generator: torch.Generator) -> list[tuple[Tensor, Tensor]]:
-    """Two views of each recording: [B, 12, T] -> two pairs (signals [B, k, T'], lead_ids [B, k]), each with its own k."""
+def draw_views(
+    signals_mv: Tensor, config: PretrainConfig, generator: torch.Generator, present: Tensor | None = None
+) -> list[tuple[Tensor, Tensor]]:
+    """Two views of each recording: [B, 12, T] -> two pairs (signals [B, k, T'], lead_ids [B, k]), each with its own k.
+
+    present: bool [B, 12], the leads to choose from; all where None.
+    """
     windows = VIEWS[config.views](signals_mv, generator)
     if config.same_leads:
         leads_seed = int(torch.randint(2**31, (), generator=generator))
         generators = [torch.Generator().manual_seed(leads_seed) for _ in windows]
     else:
         generators = [generator for _ in windows]
-    views = [config.lead_augmentation(window, own) for window, own in zip(windows, generators, strict=True)]
+    views = [config.lead_augmentation(window, own, present) for window, own in zip(windows, generators, strict=True)]
     if config.gain_spread:
         views = [(random_gain(signals, config.gain_spread, generator), ids) for signals, ids in views]
     if config.noise_mv:

@@ -22,14 +22,12 @@ import numpy as np
 import pandas as pd
 
 from selfdana_lite.leads import LeadError, parse_leads
+from selfdana_lite.parts import DatasetError, refuse_signals_of_absent_leads
+from selfdana_lite.signal_file import SignalFile
 
 SIGNALS_FILE, PRESENT_FILE, TABLE_FILE, FACTS_FILE = "signals.npy", "present.npy", "table.csv", "dataset.json"
 _FACTS = {"leads": list, "records": int, "samples": int, "sampling_rate_hz": int | float, "label_names": list}
 _NPZ_ARRAYS = ("signals", "units", "lead_names", "fs", "superclass_names", "y_super", "record_id", "patient_id", "strat_fold")
-
-
-class DatasetError(ValueError):
-    """A dataset is missing a part, or its parts disagree; the message names the part and the remedy."""
 
 
 FORMAT = 1  # of a dataset folder
@@ -60,72 +58,6 @@ def dataset_facts(
     return facts | {"mixed_leads": True} if mixed_leads else facts
 
 
-def check_parts(
-    stored: np.ndarray,
-    table: pd.DataFrame,
-    leads: Sequence[str],
-    sampling_rate_hz: float,
-    label_names: Sequence[str],
-    present: np.ndarray | None = None,
-) -> None:
-    """Raise DatasetError unless signals, presence, table and facts belong together and nothing in them is missing."""
-    expected = (len(leads), len(table))
-    if stored.dtype != np.int16 or stored.ndim != 3 or stored.shape[:2] != expected or stored.size == 0:
-        raise DatasetError(
-            f"Signals are {stored.dtype} {stored.shape}; with {len(leads)} leads and {len(table)} rows in the "
-            f"table they must be int16 microvolt ({len(leads)}, {len(table)}, samples), with at least one sample."
-        )
-    if present is not None:
-        _check_present(present, expected)
-    if not (np.isfinite(sampling_rate_hz) and sampling_rate_hz > 0):
-        raise DatasetError(f"The sampling rate is {sampling_rate_hz}; give a positive number of hertz.")
-    missing = [str(name) for name in ("record_id", "patient_id", "fold", *label_names) if name not in table.columns]
-    if missing:
-        raise DatasetError(
-            f"The table lacks the columns {', '.join(missing)}; found {', '.join(map(str, table.columns))}. Add them; "
-            f"where there are no official folds, deal patients (not recordings) into folds."
-        )
-    _check_column(table["record_id"], table["record_id"].notna(), "a name or number")
-    _check_column(table["patient_id"], table["patient_id"].notna(), "a name or number")
-    _check_column(table["fold"], pd.to_numeric(table["fold"], errors="coerce").mod(1) == 0, "a whole number")
-    for name in label_names:
-        _check_column(table[name], table[name].isin([0, 1]), "0 or 1")
-
-
-def _check_present(present: np.ndarray, expected: tuple[int, int]) -> None:
-    if present.dtype != np.bool_ or present.shape != expected:
-        raise DatasetError(
-            f"The presence of leads is {present.dtype} {present.shape}; it must be bool {expected}, one for each lead and "
-            f"recording."
-        )
-    empty = np.flatnonzero(~present.any(axis=0))
-    if len(empty):
-        raise DatasetError(
-            f"Row {empty[0]} has no lead at all ({len(empty)} of {expected[1]} rows have none); leave those recordings out."
-        )
-
-
-def refuse_signals_of_absent_leads(stored: np.ndarray, present: np.ndarray) -> None:
-    """DatasetError where numbers [leads, records, samples] are given for leads that are said to be absent [leads, records]."""
-    for lead, there in enumerate(present):  # one lead at a time: the copy stays small
-        absent = np.flatnonzero(~there)
-        filled = absent[stored[lead, absent].any(axis=1)]
-        if len(filled):
-            raise DatasetError(
-                f"Lead number {lead} of row {filled[0]} is said to be absent but holds other numbers than 0 ({len(filled)} "
-                f"rows do); say that it is present, or write zeros."
-            )
-
-
-def _check_column(column: pd.Series, good: pd.Series, wanted: str) -> None:
-    if not good.all():
-        row = int(np.argmin(good.to_numpy()))
-        raise DatasetError(
-            f"Column {column.name} of the table must hold {wanted} in every row; row {row} holds {column.iloc[row]!r} "
-            f"({(~good).sum()} of {len(good)} rows are wrong). Mend the table, or leave those recordings out."
-        )
-
-
 def read_parts(path: str | os.PathLike) -> dict[str, Any]:
     """What EcgDataset is made of (stored, table, leads, ...), from a folder or an .npz; DatasetError says what is wrong."""
     path = Path(path)
@@ -142,7 +74,7 @@ def _read_folder(folder: Path) -> dict[str, Any]:
             raise DatasetError(f"{folder} lacks {name}; a dataset folder holds dataset.json, signals.npy and table.csv.")
     try:
         facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
-        stored = np.lib.format.open_memmap(folder / SIGNALS_FILE, mode="r")
+        stored = SignalFile(folder / SIGNALS_FILE)
         present = np.load(folder / PRESENT_FILE, allow_pickle=False) if (folder / PRESENT_FILE).exists() else None
         table = pd.read_csv(folder / TABLE_FILE)
     except (ValueError, EOFError) as error:  # bad JSON, a pickle, a short memory map or an unreadable table
@@ -208,10 +140,15 @@ def _leads_of(path: Path, names: Sequence[str]) -> tuple[str, ...]:
         raise DatasetError(f"The lead names in {path} cannot be used: {error} Write it again with such names.") from error
 
 
-def write_folder(
-    folder: Path, stored: np.ndarray, table: pd.DataFrame, facts: dict[str, Any], present: np.ndarray | None = None
-) -> None:
-    """Write the files; the folder appears whole or not at all. Raises FileExistsError rather than overwrite."""
+def write_folder(folder: Path, stored: np.ndarray, table: pd.DataFrame, present: np.ndarray | None, **facts: Any) -> None:
+    """Write the files; the folder appears whole or not at all. facts: those of dataset_facts that the parts do not tell.
+
+    Raises FileExistsError rather than overwrite, and DatasetError where a lead that is not present has signals.
+    """
+    mixed = present is not None and not present.all()
+    if mixed:
+        refuse_signals_of_absent_leads(stored, present)
+    facts = dataset_facts(records=len(table), samples=stored.shape[2], mixed_leads=mixed, **facts)
     if folder.exists():
         raise FileExistsError(f"{folder} exists already; choose another place, or move it away first.")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -219,7 +156,7 @@ def write_folder(
         parts = Path(unfinished) / "parts"
         parts.mkdir()
         np.save(parts / SIGNALS_FILE, stored)
-        if present is not None:
+        if mixed:
             np.save(parts / PRESENT_FILE, present)
         table.to_csv(parts / TABLE_FILE, index=False)
         (parts / FACTS_FILE).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")

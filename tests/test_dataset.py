@@ -296,8 +296,8 @@ def test_rows_may_be_a_mask_and_meet_folds():
 def test_views_copy_nothing(pristine):
     dataset = EcgDataset.open(pristine)
     view = dataset.where(folds=[1, 2]).where(rows=[0, 1])
-    assert np.shares_memory(view._stored, dataset._stored)
-    assert np.shares_memory(dataset.signals, dataset._stored)
+    assert view._store is dataset._store
+    assert np.shares_memory(dataset.signals, dataset._store.array)
     assert view._table is dataset._table
 
 

@@ -293,12 +293,12 @@ def test_the_masked_objective_refuses_a_resnet_before_anything_happens(recording
 
 
 @pytest.mark.parametrize("where", ["dataset", "validation"])
-def test_fewer_than_twelve_leads_are_refused_before_training(recordings, where):
+def test_fewer_leads_than_the_augmentation_keeps_are_refused_before_training(recordings, where):
     three = in_memory(recordings.signals[:, :3], recordings.table, LEADS[:3], recordings.label_names)
     parts = {"dataset": recordings, "validation": recordings, where: three}
-    encoder = seeded_encoder()
-    with pytest.raises(LeadError, match="all twelve; the dataset has only I, II, III"):
-        quietly(encoder, parts["dataset"], validation=parts["validation"])
+    encoder, at_least_four = seeded_encoder(), config(lead_augmentation=RandomLeadSelection(min_leads=4))
+    with pytest.raises(LeadError, match=r"keeps at least 4 leads, and 48 of 48 .*row 0, which has 3\); lower min_leads, or"):
+        quietly(encoder, parts["dataset"], at_least_four, validation=parts["validation"])
     assert differing(weights(seeded_encoder()), weights(encoder)) == set()
 
 

@@ -2,6 +2,7 @@
 
 from selfdana_lite.adapter import DimensionAdaptivePooling, LeadAttentionPooling, LeadNames, make_channel_adaptive
 from selfdana_lite.augment import RandomLeadMasking, RandomLeadSelection
+from selfdana_lite.build import build_summary
 from selfdana_lite.checkpoint import CheckpointError, load_encoder, save_encoder
 from selfdana_lite.dataset import SAMPLES, DatasetError, EcgDataset, FlatLeadWarning, write_dataset
 from selfdana_lite.downstream import Classifier, embed, evaluate, linear_probe, settle_batch_norm
@@ -39,6 +40,7 @@ __all__ = [
     "TrainConfig",
     "TrainingError",
     "build_encoder",
+    "build_summary",
     "embed",
     "evaluate",
     "fine_tune",

@@ -18,7 +18,7 @@ from selfdana_lite.building.table_layout import list_table
 from selfdana_lite.parts import DatasetError
 
 LAYOUTS = ("table", "ptbxl", "challenge")
-SUFFIXES = (".hea", ".edf", ".csv", ".npz")  # what a recording's file ends in; .dat and .mat belong to their .hea
+SUFFIXES = (".hea", ".edf", ".bdf", ".csv", ".tsv", ".npz")  # of recordings; .dat and .mat belong to their .hea
 
 Labels = str | os.PathLike | pd.DataFrame | Mapping[str, Iterable[str]]
 

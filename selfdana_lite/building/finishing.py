@@ -27,6 +27,7 @@ from selfdana_lite.storage import PRESENT_FILE, SIGNALS_FILE, TABLE_FILE, datase
 REPORT_FILE = "report.csv"
 _COPY_BYTES = 16_000_000
 _READ_AGAIN = 20
+_FLOAT32_UV = 0.01  # what float32 millivolt cannot tell apart, below 32.767 mV
 
 
 def make_signals(path: Path, records: int, wanted: Wanted, *, begun: bool) -> Place:
@@ -140,12 +141,16 @@ def check(folder: Path, listing: Listing, present: np.ndarray, wanted: Wanted) -
     kept = listing.rows.iloc[listing.sought[present.any(axis=1)]]
     if dataset.table["record_id"].astype(str).tolist() != kept["record_id"].astype(str).tolist():
         raise DatasetError(f"{TABLE_FILE} does not give back the record_ids that were written; name the recordings otherwise.")
+    stored_uv = np.load(folder / SIGNALS_FILE, mmap_mode="r")  # [leads, records, samples]
     for row in np.unique(np.linspace(0, len(kept) - 1, _READ_AGAIN).astype(int)):
         path = listing.folder / kept["path"].iloc[row]
         again, _ = bring(read_recording(path), wanted)
-        stored_uv = dataset.where(rows=[row]).signals[0, [wanted.leads.index(name) for name in again.leads]]
-        if np.abs(stored_uv - again.signal_mv.astype(float) * MICROVOLT_PER_MV).max() > 0.5 + 1e-6:
-            raise DatasetError(f"{path} reads otherwise than it did; it has changed since the build began.")
+        again_uv = again.signal_mv.astype(float) * MICROVOLT_PER_MV
+        if np.abs(stored_uv[[wanted.leads.index(name) for name in again.leads], row] - again_uv).max() > 0.5 + _FLOAT32_UV:
+            raise DatasetError(
+                f"{path} reads otherwise than it did; it has changed since the build began. Delete {folder.parent} to begin "
+                f"anew."
+            )
 
 
 def _npy_header(shape: tuple[int, ...]) -> bytes:

@@ -1,0 +1,441 @@
+"""A dataset made of a folder of recordings: what is in it, what is not and why, and what it costs."""
+
+import errno
+import hashlib
+import json
+import os
+import pickle
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import wfdb
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from small_archives import write_challenge_tree, write_ptbxl_tree, write_wfdb
+
+import selfdana_lite as sd
+from selfdana_lite import LEADS, DatasetError, EcgDataset
+from selfdana_lite import build as build_module
+from selfdana_lite.building import blocks, finishing
+from selfdana_lite.building.blocks import Place, Wanted, bring, do_block, to_microvolt
+from selfdana_lite.recording import Recording, RecordingError
+from selfdana_lite.simulate import simulate_recordings
+
+TEN_SECONDS = Wanted(LEADS, 100.0, 0.0, 10.0)
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    return simulate_recordings(8, seed=3)
+
+
+@pytest.fixture
+def folder(tmp_path, simulated):
+    """Six recordings r0..r5 of 12 leads and 10 s at 100 Hz."""
+    (tmp_path / "source").mkdir()
+    for row in range(6):
+        write_wfdb(tmp_path / "source" / f"r{row}", simulated[0][row] / 1000, 100)
+    return tmp_path / "source"
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Two recordings a block, so that a few make many, and several processes have something to do."""
+    monkeypatch.setattr(blocks, "_BLOCK_RECORDINGS", 2)
+    monkeypatch.setattr(build_module, "_BLOCKS_PER_WORKER", 1)
+
+
+def build(source, labels=None, **options):
+    """The dataset beside its source; of all recordings there where no label table is given."""
+    if labels is None:
+        labels = pd.DataFrame({"path": sorted(path.name for path in source.glob("*.hea"))})
+    return EcgDataset.build(source, source.with_name("dataset"), labels=labels, **{"workers": 1, "progress": False} | options)
+
+
+def report_of(source):
+    return pd.read_csv(source.with_name("dataset") / "report.csv", keep_default_na=False).set_index("path")
+
+
+def all_bytes(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_ptbxl_comes_out_as_it_was_simulated(tmp_path):
+    truth = write_ptbxl_tree(tmp_path / "ptbxl", 14, seed=2)
+    dataset = EcgDataset.build(tmp_path / "ptbxl", tmp_path / "dataset", workers=1, progress=False)
+    np.testing.assert_array_equal(dataset.signals, simulate_recordings(14, seed=2)[0][:14])
+    assert dataset.label_names == ("NORM", "MI", "STTC", "CD", "HYP")
+    np.testing.assert_array_equal(dataset.labels, truth[list(dataset.label_names)])
+    np.testing.assert_array_equal(dataset.folds, truth["fold"])
+    np.testing.assert_array_equal(dataset.patient_ids, truth["patient_id"])
+    assert {"age", "sex", "scp_codes", "path"} <= set(dataset.table.columns)
+    assert "PTB-XL" in dataset.source
+    assert sd.build_summary(tmp_path / "dataset") == "14 of 14 recordings are used."
+
+
+def test_challenge_recordings_are_resampled_and_the_report_says_so(tmp_path):
+    write_challenge_tree(tmp_path / "challenge", 6)
+    dataset = EcgDataset.build(tmp_path / "challenge", tmp_path / "dataset", workers=1, progress=False)
+    truth = simulate_recordings(6)[0]
+    for row, record in enumerate(dataset.table["record_id"]):
+        expected = truth[int(record[-4:])]
+        middle = np.abs(dataset.signals[row].astype(int) - expected)[:, 20:-20]  # filters ring at the ends
+        assert np.median(middle) <= 3  # microvolt, of some hundred
+    assert (report_of(tmp_path / "challenge")["remarks"].str.contains("resampled from 500 Hz")).all()
+    assert "resampled from 500 Hz (6)" in sd.build_summary(tmp_path / "dataset")
+
+
+def test_recordings_with_few_more_or_other_leads_keep_what_they_have(folder, simulated):
+    signals_mv = simulated[0] / 1000
+    write_wfdb(folder / "r1", signals_mv[1, [1, 0]], 100, ("ECG II", "ECG I"))
+    write_wfdb(folder / "r2", np.concatenate([signals_mv[2], signals_mv[2, :3]]), 100, (*LEADS, "vx", "vy", "vz"))
+    dataset = build(folder)
+    assert dataset.present.sum(axis=1).tolist() == [12, 2, 12, 12, 12, 12]
+    np.testing.assert_allclose(dataset.batch([1], "I, II")[0].numpy(), signals_mv[1, :2], atol=1e-6)
+    with pytest.raises(sd.LeadError):
+        dataset.batch([1], "V1")
+    stored = np.load(folder.with_name("dataset") / "signals.npy")
+    assert not stored[2:, 1].any()
+    remarks = report_of(folder)["remarks"]
+    assert "lacks III, aVR" in remarks["r1.hea"]
+    assert "extra leads vx, vy, vz" in remarks["r2.hea"]
+    assert remarks["r3.hea"] == "taken for a patient of its own"
+
+
+def test_only_the_leads_and_the_window_asked_for(folder, simulated):
+    dataset = build(folder, leads="V2, i", start_s=2.5, seconds=4)
+    assert dataset.leads == ("V2", "I")
+    np.testing.assert_array_equal(dataset.signals, simulated[0][:6, [7, 0], 250:650])
+    assert "extra leads II, III" in report_of(folder)["remarks"].iloc[0]
+
+
+def truncated(folder, signal_mv):
+    write_wfdb(folder / "r2", signal_mv, 100)
+    (folder / "r2.dat").write_bytes((folder / "r2.dat").read_bytes()[:1000])
+
+
+def with_a_gap(folder, signal_mv):
+    signal_mv[4, 500:503] = np.nan
+    write_wfdb(folder / "r2", signal_mv, 100)
+
+
+def off_scale(folder, signal_mv):
+    lines = (folder / "r2.hea").read_text().replace("1000.0(0)/mV", "10(0)/mV")
+    (folder / "r2.hea").write_text(lines)
+
+
+FAULTS = {
+    "truncated": truncated,
+    "gap": with_a_gap,
+    "off scale": off_scale,
+    "short": lambda folder, signal_mv: write_wfdb(folder / "r2", signal_mv[:, :990], 100),
+    "no lead": lambda folder, signal_mv: write_wfdb(folder / "r2", signal_mv[:2], 100, ("PLETH", "RESP")),
+    "no header": lambda folder, signal_mv: (folder / "r2.hea").write_bytes(b"\x00\xff" * 20),
+    "gone": lambda folder, signal_mv: (folder / "r2.hea").unlink(),
+}
+REASONS = {"gap": "3 samples are missing", "short": "9.9 s", "no lead": "PLETH, RESP", "gone": "no such file"}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.filterwarnings("default::RuntimeWarning")
+def test_what_cannot_be_used_is_listed_with_its_reason_and_leaves_no_hole(folder, simulated, fault):
+    paths = pd.DataFrame({"path": [f"r{row}.hea" for row in range(6)]})
+    FAULTS[fault](folder, simulated[0][2] / 1000)
+    dataset = build(folder, labels=paths)
+    assert dataset.table["record_id"].tolist() == ["r0", "r1", "r3", "r4", "r5"]
+    np.testing.assert_array_equal(dataset.signals, simulated[0][[0, 1, 3, 4, 5]])
+    report = report_of(folder)
+    assert report["used"].tolist() == [True, True, False, True, True, True]
+    assert REASONS.get(fault, "") in report["reason"]["r2.hea"]
+    assert report["reason"]["r2.hea"]
+    assert str(folder) not in report["reason"]["r2.hea"]  # the report does not depend on where things lie
+    assert "5 of 6 recordings are used. Not used: r2.hea: " in sd.build_summary(folder.with_name("dataset"))
+
+
+def test_a_gap_outside_the_leads_and_the_window_is_nobodys_business(folder, simulated):
+    signal_mv = simulated[0][2] / 1000
+    signal_mv[4, 500:503] = np.nan
+    write_wfdb(folder / "r2", signal_mv, 100)
+    assert len(build(folder, seconds=5)) == 6
+
+
+def test_files_without_a_row_are_listed(folder):
+    build(folder, labels=pd.DataFrame({"path": ["r0.hea", "r1.hea"]}))
+    report = report_of(folder)
+    assert report["used"].tolist() == [True, True] + [False] * 4
+    assert report["reason"]["r5.hea"] == "no row of the label table names it"
+
+
+def test_where_nothing_can_be_used_the_report_says_why(folder):
+    with pytest.raises(DatasetError, match=r"None of the 6 recordings can be used; .*report\.csv"):
+        build(folder, seconds=60)
+    assert not folder.with_name("dataset").exists()
+    assert (folder.with_name("dataset.partial") / "dataset" / "report.csv").read_text().count("does not fit") == 6
+
+
+@given(
+    arrays.arrays(np.float32, (2, 20), elements=st.floats(-32, 32, width=32)),
+    st.permutations(LEADS).map(lambda leads: tuple(leads[:2])),
+)
+def test_microvolt_is_within_half_a_step_and_absent_leads_are_zero(signal_mv, leads):
+    wanted = Wanted(LEADS, 100.0, 0.0, 0.2)
+    stored = to_microvolt(bring(Recording(signal_mv, 100, leads), wanted)[0], wanted)
+    rows = [LEADS.index(name) for name in leads]
+    assert np.abs(stored[rows] - signal_mv.astype(float) * 1000).max() <= 0.502
+    assert not np.delete(stored, rows, axis=0).any()
+
+
+@pytest.mark.parametrize("value_mv", [32.768, -33.0])
+def test_microvolt_never_wraps_around(value_mv):
+    with pytest.raises(RecordingError, match="mV"):
+        to_microvolt(Recording(np.full((1, 4), value_mv), 100, ("I",)), Wanted(LEADS, 100.0, 0.0, 0.04))
+
+
+@pytest.mark.parametrize("rate_hz", [99.98, 100.02, 128.3, 257, 500, 1000 / 3])
+def test_odd_rates_give_the_samples_wanted(rate_hz):
+    brought, remarks = bring(Recording(np.zeros((1, round(12 * rate_hz))), rate_hz, ("I",)), TEN_SECONDS)
+    assert brought.signal_mv.shape == (1, 1000)
+    assert remarks.startswith(f"resampled from {rate_hz:g} Hz")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seconds": 0}, "above 0"),
+        ({"seconds": float("nan")}, "above 0"),
+        ({"sampling_rate_hz": -1}, "above 0"),
+        ({"start_s": -1}, "the start 0 or more"),
+        ({"seconds": 0.123, "sampling_rate_hz": 100}, "whole number"),
+        ({"workers": 0}, "at least 1"),
+        ({"leads": "I, XII"}, "Unknown lead"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_before_anything_is_written(folder, options, message):
+    with pytest.raises(ValueError, match=message):
+        build(folder, **options)
+    assert [path.name for path in folder.parent.iterdir()] == ["source"]
+
+
+def test_nothing_is_overwritten_and_nothing_is_written_among_the_recordings(folder):
+    folder.with_name("dataset").mkdir()
+    with pytest.raises(FileExistsError, match="choose another place"):
+        build(folder)
+    with pytest.raises(DatasetError, match="lies within"):
+        EcgDataset.build(folder, folder / "dataset", labels=pd.DataFrame({"path": ["r0.hea"]}))
+
+
+def test_the_checksum_is_that_of_the_signals(folder):
+    build(folder)
+    facts = json.loads((folder.with_name("dataset") / "dataset.json").read_text())
+    assert facts["signals_sha256"] == hashlib.sha256((folder.with_name("dataset") / "signals.npy").read_bytes()).hexdigest()
+    assert facts["recordings_found"] == 6
+
+
+def test_the_dataset_does_not_depend_on_the_number_of_workers(folder, small_blocks):
+    with_a_gap(folder, np.ones((12, 1000)))
+    build(folder)
+    folder.with_name("dataset").rename(folder.with_name("one"))
+    build(folder, workers=2)
+    assert all_bytes(folder.with_name("dataset")) == all_bytes(folder.with_name("one"))
+
+
+def test_no_signal_goes_through_a_pipe(folder, tmp_path):
+    place = finishing.make_signals(tmp_path / "signals.npy", 6, TEN_SECONDS, begun=False)
+    paths = [f"r{row}.hea" for row in range(6)]
+    answer = do_block(folder, paths, TEN_SECONDS, place, 0)
+    assert len(pickle.dumps((folder, paths, TEN_SECONDS, place, 0))) + len(pickle.dumps(answer)) < 2000  # bytes, of 144,000
+    assert np.load(tmp_path / "signals.npy").any(axis=2).all()
+
+
+def test_blocks_shrink_as_recordings_grow():
+    assert TEN_SECONDS.block == 64
+    assert Wanted(LEADS, 500.0, 0.0, 3600.0).block == 1
+    assert 1 < Wanted(LEADS, 500.0, 0.0, 60.0).block < 64
+
+
+def test_it_is_quiet_unless_a_bar_is_wanted(folder, capsys):
+    build(folder)
+    assert capsys.readouterr() == ("", "")
+    folder.with_name("dataset").rename(folder.with_name("old"))
+    build(folder, progress=True)
+    assert "6/6" in capsys.readouterr().err
+
+
+def interrupted(monkeypatch, after, error):
+    """The reader stops everything at this recording; returns which were read."""
+    read = []
+
+    def reader(path):
+        read.append(path.name)
+        if len(read) == after:
+            raise error
+        return sd.read_recording(path)
+
+    monkeypatch.setattr(blocks, "read_recording", reader)
+    return read
+
+
+def test_ctrl_c_says_how_to_go_on_and_the_same_call_does(folder, monkeypatch, small_blocks):
+    with pytest.MonkeyPatch.context() as patch:
+        interrupted(patch, 4, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt, match=r"the same call goes on from there"):
+            build(folder)
+    assert not folder.with_name("dataset").exists()
+    read = interrupted(monkeypatch, 99, KeyboardInterrupt())
+    dataset = build(folder)
+    assert read == ["r2.hea", "r3.hea", "r4.hea", "r5.hea"]  # the first block of two is done
+    assert len(dataset) == 6
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["dataset", "source"]  # tidied up
+
+
+def test_a_full_disk_is_said_and_the_build_goes_on_when_there_is_room(folder, small_blocks):
+    real_fsync, calls = os.fsync, []
+
+    def full(descriptor):
+        calls.append(descriptor)
+        if len(calls) == 6:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real_fsync(descriptor)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(DatasetError, match=r"is full\. Make room and call the same again"):
+            build(folder)
+    assert len(build(folder)) == 6
+
+
+def test_a_disk_that_is_too_small_is_noticed_at_the_start(folder, monkeypatch):
+    monkeypatch.setattr(finishing.shutil, "disk_usage", lambda path: type("usage", (), {"free": 100_000}))
+    with pytest.raises(DatasetError, match=r"0\.00 GB free; the signals need 0\.00 GB"):
+        build(folder)
+
+
+@pytest.fixture
+def stopped(folder, small_blocks):
+    """A build that was interrupted half way."""
+    with pytest.MonkeyPatch.context() as patch:
+        interrupted(patch, 4, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            build(folder)
+    return folder
+
+
+def test_other_settings_are_refused_and_named(stopped):
+    with pytest.raises(DatasetError, match=r"seconds \(then 10\.0, now 5\.0\).*delete that folder"):
+        build(stopped, seconds=5)
+    assert len(build(stopped)) == 6
+
+
+def test_other_recordings_are_refused(stopped, simulated):
+    write_wfdb(stopped / "r0", simulated[0][7] / 1000, 100)
+    with pytest.raises(DatasetError, match=r"recordings .*dataset\.partial|dataset\.partial.* recordings"):
+        build(stopped)
+
+
+def test_other_labels_are_refused(stopped):
+    with pytest.raises(DatasetError, match="have changed"):
+        build(stopped, labels=pd.DataFrame({"path": [f"r{row}.hea" for row in range(6)], "age": 50}))
+
+
+def test_a_lost_signal_file_is_noticed(stopped):
+    (stopped.with_name("dataset.partial") / "signals.npy").unlink()
+    with pytest.raises(DatasetError, match="not as it was left; delete"):
+        build(stopped)
+
+
+def test_a_line_cut_short_costs_its_block_alone(stopped):
+    journal = stopped.with_name("dataset.partial") / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes()[:-5])
+    dataset = build(stopped)
+    np.testing.assert_array_equal(dataset.signals, simulate_recordings(8, seed=3)[0][:6])
+
+
+def test_a_folder_of_somebody_else_is_left_alone(folder):
+    partial = folder.with_name("dataset.partial")
+    partial.mkdir()
+    (partial / "thesis.tex").write_text("chapter 1")
+    with pytest.raises(DatasetError, match=r"holds thesis\.tex but no settings\.json"):
+        build(folder)
+    assert (partial / "thesis.tex").read_text() == "chapter 1"
+
+
+def test_two_builds_of_the_same_do_not_meet(folder, monkeypatch):
+    def meanwhile(path):
+        with pytest.raises(DatasetError, match="Another build is at work"):
+            build(folder)
+        return sd.read_recording(path)
+
+    monkeypatch.setattr(blocks, "read_recording", meanwhile)
+    assert len(build(folder)) == 6
+
+
+@pytest.mark.parametrize("change", ["file", "memory"])
+def test_signals_that_differ_from_the_source_at_the_end_are_refused(folder, simulated, monkeypatch, change):
+    keep_used = finishing.keep_used
+
+    def spoilt(place: Place, *arguments):
+        if change == "file":
+            write_wfdb(folder / "r3", simulated[0][7] / 1000, 100)
+        else:
+            with place.path.open("r+b") as file:
+                file.seek(place.offset + 2 * 3500)  # a sample of lead I of r3
+                file.write(b"\x11\x11")
+        keep_used(place, *arguments)
+
+    monkeypatch.setattr(finishing, "keep_used", spoilt)
+    with pytest.raises(DatasetError, match=r"r3\.hea reads otherwise"):
+        build(folder)
+    assert not folder.with_name("dataset").exists()
+
+
+def write_many(folder: Path, records: int) -> pd.DataFrame:
+    """Headers that share one file of signals: quick to write, and as slow to read as any."""
+    folder.mkdir()
+    write_wfdb(folder / "r0", simulate_recordings(1)[0][0] / 1000, 100)
+    text = (folder / "r0.hea").read_text()
+    for number in range(1, records):
+        (folder / f"r{number}.hea").write_text(text.replace("r0 12", f"r{number} 12"))
+    return pd.DataFrame({"path": [f"r{number}.hea" for number in range(records)]})
+
+
+MEASURE = """
+import sys, resource, pandas as pd
+from selfdana_lite.build import build
+for name in sys.argv[1:]:
+    labels = pd.DataFrame({"path": [f"r{n}.hea" for n in range(int(name))]})
+    build(name, f"{name}-dataset", labels=labels, workers=1, progress=False)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell the most memory a process had")
+def test_memory_does_not_grow_with_the_number_of_recordings(tmp_path):
+    for records in (200, 2000):
+        write_many(tmp_path / str(records), records)
+    command = [sys.executable, "-c", MEASURE, "200", "2000"]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split()
+    unit = 1 if sys.platform == "darwin" else 1024
+    few, many = (int(text) * unit for text in told)
+    assert many - few < 12e6  # bytes; the signals of the 1,800 more are 43e6
+
+
+def test_it_is_faster_than_a_plain_loop_of_rdrecord(tmp_path):
+    """CPU time of one process against the usual loop, which writes nothing; a pool divides what is left."""
+    paths = write_many(tmp_path / "source", 300)
+
+    def cpu_s(do):
+        begin = time.process_time()
+        do()
+        return time.process_time() - begin
+
+    def loop():
+        for path in paths["path"]:
+            wfdb.rdrecord(str(tmp_path / "source" / path)[:-4])
+
+    assert cpu_s(lambda: build(tmp_path / "source", labels=paths)) < 2 * cpu_s(loop)

@@ -1,7 +1,8 @@
-"""Signals that stay in their file: only the leads and rows asked for are read, and none of it lingers in memory.
+"""Signals that stay in their file: only the leads and rows asked for are read.
 
-A memory map would do, were archives small. But every page that it has touched counts as the process's memory, the system
-maps some 64 KiB around each 2 KiB wanted and reads more ahead from a disk, and nobody can tell how much was read.
+A small file is mapped into memory, which is quickest. Of a large one that would go wrong: every page ever touched counts
+as the process's memory, the system maps some 64 KiB around each 2 KiB wanted and reads more ahead from a disk, so that
+random batches soon have the whole archive in memory. There the pieces are read one by one, and none of it lingers.
 """
 
 import os
@@ -11,6 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from selfdana_lite.parts import DatasetError
+
+MAPPED_UP_TO_BYTES = 2**28
 
 
 class SignalFile:
@@ -25,7 +28,8 @@ class SignalFile:
         self.mapped = np.lib.format.open_memmap(path, mode="r")  # costs no memory until somebody looks at it
         self.dtype, self.shape, self.ndim, self.size = (getattr(self.mapped, n) for n in ("dtype", "shape", "ndim", "size"))
         self._descriptor = None
-        if hasattr(os, "preadv") and self.mapped.flags.c_contiguous:  # Windows has no preadv: there the map must do
+        by_pieces = hasattr(os, "preadv") and self.mapped.flags.c_contiguous  # Windows has no preadv: there the map must do
+        if by_pieces and self.mapped.nbytes > MAPPED_UP_TO_BYTES:
             self._descriptor = os.open(path, os.O_RDONLY)
             weakref.finalize(self, os.close, self._descriptor)
 

@@ -10,7 +10,7 @@ NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p $(NEW_ENOUGH) 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help install lab test tour samples lint format constraints
+.PHONY: help install lab test tour samples data lint format constraints
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,11 @@ tour: install  ## run every notebook and write pages to read under build/tour
 
 samples: install  ## simulate data_samples/ anew
 	$(BIN)/python -m selfdana_lite.simulate data_samples --replace
+
+data: data/ptbxl  ## download PTB-XL at 100 Hz (0.55 GB) and make the dataset data/ptbxl of it; stopped, it goes on
+
+data/ptbxl: | install
+	$(BIN)/python -m selfdana_lite.ptbxl $@
 
 lint: install  ## check code and notebooks
 	$(BIN)/ruff check

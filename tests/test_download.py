@@ -1,4 +1,4 @@
-"""Downloads end with the right bytes or one sentence, whatever a server does, and never fetch a byte twice that they need not."""
+"""Downloads end with the right bytes or with one sentence, whatever a server does, and nothing is fetched twice in vain."""
 
 import _thread
 import re
@@ -198,7 +198,7 @@ def test_redirects_within_the_host_are_followed_until_they_go_in_a_circle(site, 
 def test_no_server_at_all(site, tmp_path, checksums):
     with PhysioNet(tmp_path) as gone:
         pass
-    with pytest.raises(DownloadError, match="Connection refused.*Is the network up, and the address right"):
+    with pytest.raises(DownloadError, match=r"Connection refused.*Is the network up, and the address right"):
         fetch(site, tmp_path, checksums, url=gone.url)
 
 

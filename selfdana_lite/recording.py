@@ -122,8 +122,9 @@ class Recording:
         """The same at another rate, by polyphase filtering with SciPy's anti-aliasing filter.
 
         The ratio of the rates is taken as a fraction with a denominator up to 10,000: exact for the usual rates, and
-        nearer than any crystal keeps time for odd ones. Before filtering, the straight line from the first
-        sample to the last is taken away, so that neither an offset nor a drift rings at the edges.
+        nearer than any crystal keeps time for odd ones. Before filtering, the straight line from the first sample to the
+        last is taken away, so that neither an offset nor a drift rings at the edges or ripples with the filter's phases;
+        it is put back afterwards.
 
         Raises RecordingError where samples are missing, because one NaN would spread over its surroundings, where there is
         only one sample, and for a rate that is not a number above 0 or 10,000 times away from this one.
@@ -143,7 +144,11 @@ class Recording:
         ratio = (Fraction(float(sampling_rate_hz)) / Fraction(self.sampling_rate_hz)).limit_denominator(10_000)
         if ratio == 1:
             return replace(self, sampling_rate_hz=float(sampling_rate_hz))
-        signal = resample_poly(self.signal_mv.astype(np.float64), ratio.numerator, ratio.denominator, axis=1, padtype="line")
+        signal = self.signal_mv.astype(np.float64)  # [leads, samples]
+        first, step = signal[:, :1], (signal[:, -1:] - signal[:, :1]) / (signal.shape[1] - 1)
+        level = signal - (first + step * np.arange(signal.shape[1]))
+        level = resample_poly(level, ratio.numerator, ratio.denominator, axis=1)
+        signal = level + first + step * (np.arange(level.shape[1]) / float(ratio))
         return replace(self, signal_mv=signal, sampling_rate_hz=float(sampling_rate_hz))
 
     @property

@@ -49,7 +49,7 @@ class SignalFile:
         """The pieces at these places, counted along the file [n], one after the other; neighbours in one go."""
         size = self.shape[2] * self.dtype.itemsize
         starts = np.flatnonzero(np.diff(places, prepend=-2) != 1)
-        ends = np.append(starts[1:], len(places))
+        ends = np.append(starts, len(places))[1:]
         offsets = self.mapped.offset + places[starts] * size
         for start, end, offset in zip((starts * size).tolist(), (ends * size).tolist(), offsets.tolist(), strict=True):
             self._fill(into[start:end], offset)

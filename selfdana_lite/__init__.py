@@ -8,6 +8,7 @@ from selfdana_lite.dataset import SAMPLES, DatasetError, EcgDataset, FlatLeadWar
 from selfdana_lite.downstream import Classifier, embed, evaluate, linear_probe, settle_batch_norm
 from selfdana_lite.encoders import EncoderConfig, build_encoder
 from selfdana_lite.fine_tuning import FineTuneConfig, fine_tune
+from selfdana_lite.lead_values import lead_values
 from selfdana_lite.leads import LEAD_SETS, LEADS, LeadError, parse_leads
 from selfdana_lite.loop import TrainConfig, TrainingError
 from selfdana_lite.pretraining import PretrainConfig, pretrain
@@ -15,6 +16,7 @@ from selfdana_lite.reading import read_recording
 from selfdana_lite.recording import Recording, RecordingError
 from selfdana_lite.resources import measure_resources
 from selfdana_lite.scores import Scores
+from selfdana_lite.what_if import confirm_choice, extremes, greedy_path, next_lead, pareto_front, split_patients, what_if
 
 __all__ = [
     "LEADS",
@@ -41,17 +43,25 @@ __all__ = [
     "TrainingError",
     "build_encoder",
     "build_summary",
+    "confirm_choice",
     "embed",
     "evaluate",
+    "extremes",
     "fine_tune",
+    "greedy_path",
+    "lead_values",
     "linear_probe",
     "load_encoder",
     "make_channel_adaptive",
     "measure_resources",
+    "next_lead",
+    "pareto_front",
     "parse_leads",
     "pretrain",
     "read_recording",
     "save_encoder",
     "settle_batch_norm",
+    "split_patients",
+    "what_if",
     "write_dataset",
 ]

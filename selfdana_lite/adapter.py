@@ -86,9 +86,12 @@ class LeadAttentionPooling(nn.Module):
         nn.init.normal_(self.liking.weight, std=0.5)
 
     def forward(self, maps: Tensor, lead_ids: Tensor) -> Tensor:
-        scores = torch.einsum("bclt,sc->bslt", maps, self.score.weight) + self.score.bias[:, None, None]
-        scores = scores + self.liking(lead_ids).transpose(1, 2)[..., None]  # [B, slots, leads, T]
-        return torch.einsum("bslt,bclt->bcst", scores.softmax(dim=2), maps)
+        return torch.einsum("bslt,bclt->bcst", self.scores(maps, lead_ids).softmax(dim=2), maps)
+
+    def scores(self, maps: Tensor, lead_ids: Tensor) -> Tensor:
+        """How much each slot is drawn to each lead, before the softmax: [B, slots, leads, T]."""
+        shown = torch.einsum("bclt,sc->bslt", maps, self.score.weight) + self.score.bias[:, None, None]
+        return shown + self.liking(lead_ids).transpose(1, 2)[..., None]
 
 
 class PerLeadConv1d(nn.Module):

@@ -83,9 +83,8 @@ class Encoder(nn.Module):
 
     def forward(self, signals_mv: Tensor, leads: str | Iterable[str] | Tensor) -> Tensor:
         ids = as_lead_ids(signals_mv, leads)
-        _check_samples(signals_mv)
-        maps = self.trunk(self.frames(signals_mv, ids))  # [B, C, frames]
-        return torch.cat([maps.mean(dim=2), maps.amax(dim=2)], dim=1)
+        check_samples(signals_mv)
+        return pool_time(self.trunk(self.frames(signals_mv, ids)))
 
     def refuse_other_rate(self, sampling_rate_hz: float) -> None:
         """ValueError where recordings have another sampling rate: the same beat would look slower or faster."""
@@ -98,6 +97,11 @@ class Encoder(nn.Module):
     def frames(self, signals_mv: Tensor, ids: Tensor) -> Tensor:
         """The leads joined, before the trunk: [B, C, T / 16]."""
         return self.join_leads(signals_mv, ids)
+
+
+def pool_time(maps: Tensor) -> Tensor:
+    """Mean and maximum over time: [B, C, frames] -> [B, 2 C]."""
+    return torch.cat([maps.mean(dim=2), maps.amax(dim=2)], dim=1)
 
 
 def as_lead_ids(signals_mv: Tensor, leads: str | Iterable[str] | Tensor) -> Tensor:
@@ -122,7 +126,8 @@ def as_lead_ids(signals_mv: Tensor, leads: str | Iterable[str] | Tensor) -> Tens
     return ids
 
 
-def _check_samples(signals_mv: Tensor) -> None:
+def check_samples(signals_mv: Tensor) -> None:
+    """ValueError where recordings are too short, or hold samples that are not finite."""
     if signals_mv.shape[2] < 2 * SAMPLES_PER_FRAME or signals_mv.shape[1] == 0:
         raise ValueError(
             f"Found {signals_mv.shape[1]} leads of {signals_mv.shape[2]} samples; an encoder needs at least one lead of "
@@ -153,17 +158,19 @@ class PerLead(nn.Module):
         self.merge = nn.Conv1d(self.channels * config.slots, self.channels, 1) if config.slots > 1 else nn.Identity()
 
     def forward(self, signals_mv: Tensor, ids: Tensor) -> Tensor:
-        batch, leads, samples = signals_mv.shape
         by_name = isinstance(self.pooling, LeadAttentionPooling)
         if not by_name and self.pooling.slots > 1:  # DAP merges neighbours: put the leads in the order of LEADS first
             ids, order = ids.sort(dim=1)
-            signals_mv = signals_mv.gather(1, order[..., None].expand(-1, -1, samples))
-        maps = self.stem(signals_mv.reshape(batch * leads, 1, samples))  # [B * k, C, T / 16]
-        maps = maps.unflatten(0, (batch, leads)).transpose(1, 2)  # [B, C, k, T / 16]
-        if self.names is not None:
-            maps = self.names(maps, ids)
+            signals_mv = signals_mv.gather(1, order[..., None].expand_as(signals_mv))
+        maps = self.lead_maps(signals_mv, ids)
         pooled = self.pooling(maps, ids) if by_name else self.pooling(maps)
         return self.merge(pooled.flatten(1, 2))  # [B, C * slots, T / 16] -> [B, C, T / 16]
+
+    def lead_maps(self, signals_mv: Tensor, ids: Tensor) -> Tensor:
+        """Every lead on its own, before the leads meet: [B, k, T] -> [B, C, k, T / 16]."""
+        maps = self.stem(signals_mv.flatten(0, 1)[:, None])  # [B * k, C, T / 16]
+        maps = maps.unflatten(0, ids.shape).transpose(1, 2)  # [B, C, k, T / 16]
+        return maps if self.names is None else self.names(maps, ids)
 
 
 class MixedLeads(nn.Module):

@@ -76,6 +76,7 @@ class Downloader:
         """
         if not names:
             return
+        self._stop.clear()
         self._bar = tqdm(None, "fetching", here + len(names), initial=here, unit=" files", miniters=0, disable=not progress)
         self._own = threading.local()  # a session for each thread: requests does not promise that one can be shared
         with self._bar, ExitStack() as self._sessions, ThreadPoolExecutor(self.connections) as pool:
@@ -129,7 +130,7 @@ class Downloader:
                 f"{url} answers {error} and asks to come back in {wait_s:.0f} s. What has arrived is kept: the same command "
                 f"goes on from there."
             )
-        self._bar.set_postfix_str(f"{error}; waiting {wait_s:.0f} s")
+        self._bar.set_postfix_str(f"{error}; waiting {wait_s:.1f} s")
         if self._stop.wait(wait_s):
             raise _StoppedError
 

@@ -1,6 +1,7 @@
 """A web server on this machine that serves a folder as PhysioNet does, and fails in the ways that servers and networks do."""
 
 import hashlib
+import os
 import threading
 import time
 from collections import Counter
@@ -10,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 SLICE_BYTES = 4096  # so much is written at once
+os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1"  # a proxy that a user has set does not lead to this machine
 
 
 class PhysioNet:

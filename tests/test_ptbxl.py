@@ -252,8 +252,10 @@ class Runs:
     """
 
     def __init__(self, log):
+        self.log = log
         command = [sys.executable, "-c", self.CODE]
-        self._parent = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
+        with log.open("w") as said:
+            self._parent = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True)
 
     @contextmanager
     def run(self, *arguments):
@@ -262,9 +264,9 @@ class Runs:
         self._parent.stdin.flush()
         process_id = self._told("begun")
 
-        def kill():
+        def kill(by=signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
-                os.kill(process_id, signal.SIGKILL)
+                os.kill(process_id, by)
 
         try:
             yield kill
@@ -282,10 +284,9 @@ class Runs:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    with (tmp_path_factory.mktemp("runs") / "log").open("w") as log:
-        runs = Runs(log)
-        yield runs
-        runs.close()
+    runs = Runs(tmp_path_factory.mktemp("runs") / "log")
+    yield runs
+    runs.close()
 
 
 @pytest.fixture(scope="module")
@@ -315,6 +316,15 @@ def test_killed_four_times_while_it_downloads(seed, runs, site, archive, uninter
             site.after_slice = lambda sent_bytes, kill=kill, kill_at=kill_at: kill() if sent_bytes >= kill_at else None
         killed += runs.status == -signal.SIGKILL
     assert killed >= 3  # when there is little left, its last byte may have left the server too early
+    finish_and_compare(tmp_path, site, uninterrupted)
+
+
+def test_ctrl_c_ends_in_one_sentence_and_the_same_command_goes_on(runs, site, uninterrupted, tmp_path):
+    kills = iter([signal.SIGINT])  # one is enough
+    with runs.run(tmp_path / "ptbxl", "--url", site.url) as kill:
+        site.after_slice = lambda sent_bytes: [kill(by) for by in kills] if sent_bytes > 200_000 else None
+    assert runs.status == 130
+    assert runs.log.read_text().splitlines()[-1] == "Stopped; the same command goes on from there."
     finish_and_compare(tmp_path, site, uninterrupted)
 
 

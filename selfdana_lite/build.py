@@ -25,7 +25,6 @@ from selfdana_lite.sources import Labels, list_recordings
 from selfdana_lite.storage import FACTS_FILE, SIGNALS_FILE
 
 _DONE = "dataset"  # the folder in the working folder that becomes the dataset
-_BLOCKS_PER_WORKER = 4  # fewer are done sooner than a process starts
 _TOLD = 5  # of each kind of news
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
@@ -91,7 +90,7 @@ def _read_all(work: Path, listing: Listing, journal: Journal, wanted: Wanted, wo
     tasks = ((listing.folder, listing.paths(first, first + size), wanted, place, first) for first in todo)
     done = min(sought, size * len(journal))
     with tqdm(total=sought, initial=done, unit=" recordings", disable=not progress) as bar:
-        for (*_, first), outcomes in run(do_block, tasks, min(workers, max(1, len(todo) // _BLOCKS_PER_WORKER))):
+        for (*_, first), outcomes in run(do_block, tasks, workers):
             journal.add(first // size, outcomes)
             bar.update(len(outcomes))
 
@@ -134,7 +133,9 @@ def build_summary(folder: str | os.PathLike) -> str:
 
 def _check_places(source: Path, dest: Path) -> None:
     if dest.exists():
-        raise FileExistsError(f"{dest} exists already; choose another place, or move it away first.")
+        left = partial_folder(dest)
+        aside = f" It is whole; {left} beside it is left over from a kill and may be deleted." if left.exists() else ""
+        raise FileExistsError(f"{dest} exists already; choose another place, or move it away first.{aside}")
     if dest.resolve().is_relative_to(source.resolve()):
         raise DatasetError(f"{dest} lies within {source}, among the recordings; choose a place beside it.")
 

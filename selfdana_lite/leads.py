@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -33,6 +34,7 @@ class LeadError(ValueError):
     """A lead is unknown, repeated or missing; the message says what was found and what to do."""
 
 
+@lru_cache(maxsize=1024)  # a corpus has few spellings and asks for each a million times
 def canonical_lead(name: str) -> str | None:
     """The canonical name for one spelling ("avr", "MLII", "ECG V1", "lead_ii"), or None if unknown.
 

@@ -21,8 +21,7 @@ from small_archives import write_challenge_tree, write_ptbxl_tree, write_wfdb
 
 import selfdana_lite as sd
 from selfdana_lite import LEADS, DatasetError, EcgDataset
-from selfdana_lite import build as build_module
-from selfdana_lite.building import blocks, finishing
+from selfdana_lite.building import blocks, finishing, pool
 from selfdana_lite.building.blocks import Place, Wanted, bring, do_block, to_microvolt
 from selfdana_lite.recording import Recording, RecordingError
 from selfdana_lite.simulate import simulate_recordings
@@ -46,9 +45,9 @@ def folder(tmp_path, simulated):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    """Two recordings a block, so that a few make many, and several processes have something to do."""
+    """Two recordings a block, so that a few make many, and other processes are called for at once."""
     monkeypatch.setattr(blocks, "_BLOCK_RECORDINGS", 2)
-    monkeypatch.setattr(build_module, "_BLOCKS_PER_WORKER", 1)
+    monkeypatch.setattr(pool, "_ALONE_S", 0.0)
 
 
 def build(source, labels=None, **options):

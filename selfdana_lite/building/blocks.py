@@ -60,17 +60,19 @@ def bring(recording: Recording, wanted: Wanted) -> tuple[Recording, str]:
     there = tuple(name for name in wanted.leads if name in recording.leads)
     if not there:
         raise RecordingError(f"it has none of the leads {', '.join(wanted.leads)}; found {', '.join(recording.leads)}")
-    part = recording.select(there).window(wanted.start_s, wanted.seconds)
+    part = (recording if there == recording.leads else recording.select(there)).window(wanted.start_s, wanted.seconds)
     missing = np.isnan(part.signal_mv).sum(axis=1)  # [leads]
     if missing.any():
         raise RecordingError(f"{missing.sum()} samples are missing in this window, first in lead {there[missing.argmax()]}")
     extra = [name for name in recording.leads if name not in there]
     remarks = join_remarks(
-        f"resampled from {part.sampling_rate_hz:g} Hz" if part.sampling_rate_hz != wanted.sampling_rate_hz else "",
         f"extra leads {', '.join(extra)}" if extra else "",
         f"lacks {', '.join(name for name in wanted.leads if name not in there)}" if len(there) < len(wanted.leads) else "",
     )
-    return part.resample(wanted.sampling_rate_hz).window(0, wanted.seconds), remarks
+    if part.sampling_rate_hz == wanted.sampling_rate_hz:
+        return part, remarks
+    resampled = part.resample(wanted.sampling_rate_hz).window(0, wanted.seconds)
+    return resampled, join_remarks(f"resampled from {part.sampling_rate_hz:g} Hz", remarks)
 
 
 def to_microvolt(recording: Recording, wanted: Wanted) -> np.ndarray:

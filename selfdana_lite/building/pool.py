@@ -1,9 +1,11 @@
 """Blocks done by several processes: a few in flight at a time, results as they come."""
 
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -11,18 +13,22 @@ from itertools import islice
 
 from selfdana_lite.parts import DatasetError
 
+_ALONE_S = 3.0  # about as long as a fresh process takes to be ready
 _QUEUED_PER_WORKER = 2
 
 
 def run(do: Callable, tasks: Iterable[tuple], workers: int) -> Iterator[tuple]:
-    """(task, do(*task)) for each task, in any order; in this process where there is one worker.
+    """(task, do(*task)) for each task, in any order.
 
-    Each worker is a fresh process ("spawn"), as a copy of a process with threads, such as a notebook's, may hang.
+    The first seconds of work are done in this process, and what is left then by `workers` others. Each is a fresh one
+    ("spawn"), as a copy of a process with threads, such as a notebook's, may hang.
     """
-    tasks = iter(tasks)
-    if workers == 1:
-        for task in tasks:
-            yield task, do(*task)
+    tasks, begin = iter(tasks), time.monotonic()
+    for task in tasks:
+        yield task, do(*task)
+        if workers > 1 and time.monotonic() - begin > _ALONE_S:
+            break
+    else:
         return
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_obey_parent)
     try:

@@ -127,6 +127,92 @@ def test_more_leads_than_there_are_cannot_be_kept():
         RandomLeadSelection(min_leads=5).draw(torch.zeros(1, 3, 10))
 
 
+# --- recordings with different leads ---------------------------------------------------
+
+PRESENCE = st.lists(st.lists(st.booleans(), min_size=12, max_size=12).filter(any), min_size=1, max_size=6).map(
+    torch.tensor
+)  # bool [B, 12]
+
+
+@given(SEEDS, PRESENCE, st.sampled_from(["uniform", "binomial"]), st.booleans())
+@settings(deadline=None)
+def test_never_an_absent_lead(seed, present, law, per_recording):
+    gaps = labelled(len(present)).masked_fill(~present[..., None], torch.nan)
+    signals, ids = RandomLeadSelection(law=law, per_recording=per_recording)(gaps, seeded(seed), present)
+    assert 1 <= ids.shape[1] <= present.sum(dim=1).min()
+    assert present.gather(1, ids).all()
+    assert all(len(set(row)) == ids.shape[1] for row in ids.tolist())  # none twice
+    assert torch.equal(signals, select_leads(labelled(len(present)), ids))  # no gap, and each lead its own
+
+
+@given(SEEDS, st.integers(1, 12), st.integers(1, 12), st.booleans())
+@settings(deadline=None)
+def test_where_all_are_present_the_draws_are_those_without_presence(seed, a, b, per_recording):
+    """So that a seed keeps its meaning."""
+    augmentations = (RandomLeadSelection(min(a, b), max(a, b), per_recording=per_recording), RandomLeadMasking(a / 13))
+    for augment in augmentations:
+        generators = seeded(seed), seeded(seed)
+        plain = augment(labelled(5), generators[0])
+        assert same(plain, augment(labelled(5), generators[1], torch.ones(5, 12, dtype=torch.bool)))
+        assert torch.equal(*(generator.get_state() for generator in generators))
+
+
+@pytest.mark.parametrize("there", [1, 2, 7])
+def test_the_count_is_uniform_up_to_the_leads_that_are_there(there):
+    present, select, generator = torch.zeros(2, 12, dtype=torch.bool), RandomLeadSelection(), seeded(4)
+    present[0, -there:], present[1] = True, True  # a rich recording beside it changes nothing
+    counts = torch.bincount(
+        torch.tensor([select(labelled(2), generator, present)[1].shape[1] for _ in range(2000)]), minlength=there + 1
+    )
+    assert counts[0] == 0
+    assert len(counts) == there + 1
+    assert there == 1 or stats.chisquare(counts[1:]).pvalue > 0.01
+
+
+def test_every_lead_that_is_there_is_equally_likely():
+    present = torch.tensor([True, False, True, True, False, True] * 2).expand(4000, 12)
+    _, kept = RandomLeadSelection(3, 3)(torch.zeros(4000, 12, 1), seeded(5), present)
+    counts = torch.bincount(kept.flatten(), minlength=12)
+    assert (counts[~present[0]] == 0).all()
+    assert stats.chisquare(counts[present[0]]).pvalue > 0.01
+
+
+def test_one_draw_for_the_batch_is_one_ranking_of_the_leads():
+    """Recordings with the same leads keep the same, and one that lacks a lead keeps the next in the ranking instead."""
+    present = torch.ones(3, 12, dtype=torch.bool)
+    present[2, 5] = False
+    _, ids = RandomLeadSelection(11, 11, per_recording=False)(labelled(3), seeded(0), present)
+    full, again, lacking = ids.tolist()
+    assert full == again
+    assert sorted(lacking) == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11]
+    assert lacking[:10] == [lead for lead in full if lead != 5][:10]
+
+
+def test_fewer_leads_than_are_to_be_kept_are_refused():
+    present = torch.ones(4, 12, dtype=torch.bool)
+    present[2, 3:] = False
+    with pytest.raises(ValueError, match=r"at least 5 leads; the signals have 3"):
+        RandomLeadSelection(min_leads=5)(labelled(4), present=present)
+
+
+@given(SEEDS, PRESENCE, st.floats(0, 0.9))
+@settings(deadline=None)
+def test_masking_makes_what_is_absent_zero_and_draws_as_ever(seed, present, p):
+    signals = labelled(len(present)) + 1
+    masked, _ = RandomLeadMasking(p)(signals.masked_fill(~present[..., None], torch.nan), seeded(seed), present)
+    everything, _ = RandomLeadMasking(p)(signals, seeded(seed))
+    assert torch.equal(masked, everything * present[..., None])
+
+
+@pytest.mark.parametrize("augment", [RandomLeadSelection(), RandomLeadMasking()])
+@pytest.mark.parametrize("present", [torch.ones(3, 12), torch.ones(12, dtype=torch.bool), torch.ones(2, 12, dtype=torch.bool)])
+def test_presence_of_another_shape_or_kind_is_refused(augment, present):
+    with pytest.raises(
+        ValueError, match=r"Expected present bool \(3, 12\), one for each lead of each recording; found torch\."
+    ):
+        augment(labelled(3), present=present)
+
+
 # --- Random Lead Masking ------------------------------------------------------------
 
 

@@ -83,6 +83,37 @@ def test_every_row_once_in_batches_of_nearly_equal_size(n_rows, batch_size, seed
     assert len(batches) == math.ceil(n_rows / batch_size), "more steps than needed"
 
 
+NUMBERS = st.lists(st.integers(1, 12), min_size=2, max_size=300).map(np.array)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(NUMBERS, st.integers(3, 40), st.integers(0, 2**31))
+def test_rows_of_one_number_share_batches(alike, batch_size, seed):
+    batches = shuffled_batches(len(alike), batch_size, torch.Generator().manual_seed(seed), alike)
+    plain = shuffled_batches(len(alike), batch_size, torch.Generator().manual_seed(seed))
+    assert sorted(np.concatenate(batches)) == list(range(len(alike)))
+    assert sorted(map(len, batches)) == sorted(map(len, plain)), "no batch smaller than usual, not one more of them"
+    numbers = [set(alike[rows].tolist()) for rows in batches]
+    known = sorted(set(alike.tolist()))
+    assert sum(len(some) - 1 for some in numbers) <= len(known) - 1, "each number runs out once"
+    for some in numbers:  # what shares a batch is next to each other
+        assert sorted(some) == [one for one in known if min(some) <= one <= max(some)]
+
+
+def test_equal_numbers_change_nothing_and_different_ones_come_in_random_order():
+    seeds = [torch.Generator().manual_seed(3) for _ in range(3)]
+    plain, equal, halves = (
+        shuffled_batches(400, 20, generator, alike)
+        for generator, alike in zip(seeds, (None, np.full(400, 7), np.arange(400) // 200), strict=True)
+    )
+    assert np.array_equal(plain, equal)
+    assert torch.equal(seeds[0].get_state(), seeds[1].get_state())
+    order = [rows[0] // 200 for rows in halves]
+    assert order not in (sorted(order), sorted(order)[::-1]), "first all of one number, then all of the other"
+    assert [len(set(rows // 200)) for rows in halves] == [1] * 20
+    assert not all((np.diff(rows) > 0).all() for rows in halves), "rows of one number are shuffled too"
+
+
 def test_rows_are_shuffled_anew_in_every_epoch_and_the_same_for_the_same_seed():
     order = {
         (seed, epoch): np.concatenate(shuffled_batches(50, 8, epoch_generator(seed, epoch))).tolist()
@@ -188,6 +219,19 @@ def test_history_has_a_row_an_epoch_and_adds_up():
     assert history["data_share"].between(0, 1).all()
     assert history["learning_rate"].iloc[-1] == learning_rate(19, 20, FEW)
     assert history["validation_loss"].notna().all()
+
+
+def test_batches_of_training_and_of_validation_hold_rows_that_are_alike():
+    seen, alike = [], np.arange(20) % 2
+
+    def prepare(rows_of, rows, generator):
+        seen.append(set(alike[rows].tolist()))
+        return noisy_rows(rows_of, rows, generator)
+
+    config = TrainConfig(epochs=3, batch_size=5, precision="float32")
+    train(network(), config, prepare, validation=ROWS, alike=lambda rows: alike[list(rows)])
+    assert len(seen) == 3 * 2 * 4
+    assert all(len(some) == 1 for some in seen)
 
 
 def test_only_parameters_that_ask_for_gradients_are_trained():

@@ -23,6 +23,7 @@ from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.download import Downloader, DownloadError, Patience
 
 URL = "https://physionet.org/files/ptb-xl/1.0.3/"
+URL_OF_COPY = "https://physionet-open.s3.amazonaws.com/ptb-xl/1.0.3/"  # PhysioNet's own, in a cloud
 CHECKSUMS = "SHA256SUMS.txt"
 TABLES = ("ptbxl_database.csv", "scp_statements.csv", "LICENSE.txt")
 
@@ -118,7 +119,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Download the 100 Hz part of PTB-XL and make a dataset of it, with its official folds and the five superclasses."""
     parser = argparse.ArgumentParser(prog="python -m selfdana_lite.ptbxl", description=main.__doc__)
     parser.add_argument("dest", type=Path, help="where to write the dataset; the download lies beside it, in DEST-download")
-    parser.add_argument("--url", default=URL, help="another server with the same files (default: %(default)s)")
+    parser.add_argument("--url", default=URL, help=f"from where (default: %(default)s); also {URL_OF_COPY}")
     options = parser.parse_args(arguments)
 
     dest = options.dest

@@ -227,6 +227,14 @@ def test_a_skewed_signal_is_shifted_and_its_end_missing(tmp_path, fmt):
     assert np.isnan(found[1, -5:]).all()
 
 
+def test_a_skew_counts_frames_and_not_samples(tmp_path):
+    rows = steps(leads=1).reshape(150, 2)  # [leads, samples] -> [frames, samples a frame]
+    path = by_hand(tmp_path, "rec 1 125 150\nrec.dat 16x2:3 500/mV 12 0 0 0 0 I\n", rows.astype("<i2").tobytes())
+    found = read(path).signal_mv
+    np.testing.assert_allclose(found[0, :-6], rows.ravel()[6:] / GAIN, atol=1e-6)
+    assert np.isnan(found[0, -6:]).all()
+
+
 def pack_212(rows):
     a, b = (rows.ravel() & 0xFFF).reshape(-1, 2).T
     return np.stack([a & 0xFF, a >> 8 | b >> 8 << 4, b & 0xFF], axis=1).astype(np.uint8).tobytes()
@@ -302,6 +310,16 @@ def test_a_fixed_layout_with_a_gap(tmp_path):
     expected = np.hstack([first, np.full((2, 50), np.nan), last])
     np.testing.assert_allclose(recording.signal_mv, expected, atol=1e-6)
     assert recording.notes == {"age": "50"}
+
+
+def test_segments_of_several_samples_a_frame(tmp_path):
+    signal = steps(leads=1)[0]
+    for name, part in (("s1", signal[:100]), ("s2", signal[100:])):
+        header = f"{name} 1 125 {len(part) // 2}\n{name}.dat 16x2 500/mV 16 0 0 0 0 I\n"
+        by_hand(tmp_path, header, part.tobytes(), name=name)
+    recording = read(by_hand(tmp_path, "rec/3 1 125 160\ns1 50\n~ 10\ns2 100\n"))
+    assert recording.sampling_rate_hz == 250
+    np.testing.assert_allclose(recording.signal_mv[0], np.r_[signal[:100], np.full(20, np.nan), signal[100:]] / GAIN, atol=1e-6)
 
 
 def variable(folder):

@@ -12,6 +12,7 @@ from selfdana_lite.lead_values import lead_values
 from selfdana_lite.leads import LEAD_SETS, LEADS, LeadError, parse_leads
 from selfdana_lite.loop import TrainConfig, TrainingError
 from selfdana_lite.pretraining import PretrainConfig, pretrain
+from selfdana_lite.quality import quality_report
 from selfdana_lite.reading import read_recording
 from selfdana_lite.recording import Recording, RecordingError
 from selfdana_lite.resources import measure_resources
@@ -58,6 +59,7 @@ __all__ = [
     "pareto_front",
     "parse_leads",
     "pretrain",
+    "quality_report",
     "read_recording",
     "save_encoder",
     "settle_batch_norm",

@@ -87,7 +87,7 @@ def _read_all(work: Path, listing: Listing, journal: Journal, wanted: Wanted, wo
     sought, size = len(listing.sought), wanted.block
     place = finishing.make_signals(work / SIGNALS_FILE, sought, wanted, begun=len(journal) > 0)
     todo = [first for first in range(0, sought, size) if first // size not in journal]
-    tasks = ((listing.folder, listing.paths(first, first + size), wanted, place, first) for first in todo)
+    tasks = [(listing.folder, listing.paths(first, first + size), wanted, place, first) for first in todo]
     done = min(sought, size * len(journal))
     with tqdm(total=sought, initial=done, unit=" recordings", disable=not progress) as bar:
         for (*_, first), outcomes in run(do_block, tasks, workers):

@@ -47,7 +47,7 @@ def folder(tmp_path, simulated):
 def small_blocks(monkeypatch):
     """Two recordings a block, so that a few make many, and other processes are called for at once."""
     monkeypatch.setattr(blocks, "_BLOCK_RECORDINGS", 2)
-    monkeypatch.setattr(pool, "_ALONE_S", 0.0)
+    monkeypatch.setattr(pool, "_START_S", -1.0)
 
 
 def build(source, labels=None, **options):

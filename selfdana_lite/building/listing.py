@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -144,12 +145,14 @@ def _path_fault(folder: Path, path: object) -> str:
 
 def _files_beside(folder: Path, paths: list[str]) -> Iterable[str]:
     """For each recording the names, sizes and times of the files that share its stem: header and signals."""
-    found: dict[PurePosixPath, dict[str, list[tuple]]] = {}
-    for path in map(PurePosixPath, paths):
-        if path.parent not in found:
-            found[path.parent] = {}
-            for entry in sorted((folder / path.parent).iterdir()):
+    found: dict[str, dict[str, list[tuple]]] = {}
+    for path in paths:
+        parent, _, name = path.rpartition("/")
+        if parent not in found:
+            found[parent] = {}
+            for entry in sorted(os.scandir(folder / parent), key=lambda entry: entry.name):
                 if entry.is_file():
                     facts = entry.stat()
-                    found[path.parent].setdefault(entry.stem, []).append((entry.name, facts.st_size, facts.st_mtime_ns))
-        yield str(found[path.parent].get(path.stem))
+                    stem = os.path.splitext(entry.name)[0]
+                    found[parent].setdefault(stem, []).append((entry.name, facts.st_size, facts.st_mtime_ns))
+        yield str(found[parent].get(os.path.splitext(name)[0]))

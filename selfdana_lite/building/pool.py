@@ -6,33 +6,34 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 
 from selfdana_lite.parts import DatasetError
 
-_ALONE_S = 3.0  # about as long as a fresh process takes to be ready
+_START_S = 3.0  # what fresh processes need until they are of use
 _QUEUED_PER_WORKER = 2
 
 
-def run(do: Callable, tasks: Iterable[tuple], workers: int) -> Iterator[tuple]:
+def run(do: Callable, tasks: Sequence[tuple], workers: int) -> Iterator[tuple]:
     """(task, do(*task)) for each task, in any order.
 
-    The first seconds of work are done in this process, and what is left then by `workers` others. Each is a fresh one
-    ("spawn"), as a copy of a process with threads, such as a notebook's, may hang.
+    The work begins in this process. Where what is left would keep it busy for longer than others need to start and help,
+    `workers` others take over. Each is a fresh one ("spawn"): a copy of a process with threads, as a notebook's, may hang.
     """
-    tasks, begin = iter(tasks), time.monotonic()
-    for task in tasks:
+    left, begin = iter(tasks), time.monotonic()
+    for done, task in enumerate(left, 1):
         yield task, do(*task)
-        if workers > 1 and time.monotonic() - begin > _ALONE_S:
+        left_s = (time.monotonic() - begin) * (len(tasks) / done - 1)
+        if workers > 1 and left_s * (1 - 1 / workers) > _START_S:
             break
     else:
         return
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_obey_parent)
     try:
-        yield from _keep_busy(pool, do, tasks, _QUEUED_PER_WORKER * workers)
+        yield from _share(pool, do, left, _QUEUED_PER_WORKER * workers)
     except BrokenProcessPool as error:
         raise DatasetError(
             "A process that read recordings has ended by itself: memory may be short, or this is a script without "
@@ -42,14 +43,15 @@ def run(do: Callable, tasks: Iterable[tuple], workers: int) -> Iterator[tuple]:
         pool.shutdown(cancel_futures=True)
 
 
-def _keep_busy(pool: ProcessPoolExecutor, do: Callable, tasks: Iterator[tuple], most: int) -> Iterator[tuple]:
-    running = {}
-    while True:
-        running |= {pool.submit(do, *task): task for task in islice(tasks, most - len(running))}
-        if not running:
-            return
+def _share(pool: ProcessPoolExecutor, do: Callable, tasks: Iterator[tuple], most: int) -> Iterator[tuple]:
+    """At most so many tasks with the pool at a time; this process goes on by itself until the first comes back."""
+    running = {pool.submit(do, *task): task for task in islice(tasks, most)}
+    while not any(future.done() for future in running) and (task := next(tasks, None)):
+        yield task, do(*task)
+    while running:
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             yield running.pop(future), future.result()
+        running |= {pool.submit(do, *task): task for task in islice(tasks, most - len(running))}
 
 
 def _obey_parent() -> None:

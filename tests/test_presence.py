@@ -416,7 +416,7 @@ def test_one_lead_set_asks_every_recording_for_it_before_anything_is_computed(mi
     encoder.register_forward_pre_hook(lambda *_: pytest.fail("computed first"))
     words = r'Row 2 lacks II, and 30 of 90 recordings lack some; keep those that have them with where\(has="I, II"\)'
     for use in (
-        lambda: embed(encoder, mixed, "I, II"),
+        lambda: embed(encoder, mixed, "I, II", batch_size=2),  # whose first batch could well be computed
         lambda: clf.predict_proba(mixed, "I, II"),
         lambda: evaluate(clf, mixed, "I, II", bootstrap=0),
         lambda: linear_probe(encoder, mixed, "I, II"),

@@ -92,7 +92,9 @@ def test_neighbours_are_read_in_one_go_and_nothing_else_is_read(by_pieces, path,
 
 def test_a_system_that_reads_less_than_asked_is_asked_again(by_pieces, path, monkeypatch):
     counted(monkeypatch, most_bytes=5)
-    np.testing.assert_array_equal(SignalFile(path)[np.arange(3)[:, None], np.arange(20)], ARRAY)
+    file = SignalFile(path)
+    for rows in (np.arange(20), np.arange(20)[::-1]):  # twice: fresh memory may happen to hold the right numbers
+        np.testing.assert_array_equal(file[np.arange(3)[:, None], rows], ARRAY[:, rows])
 
 
 def test_a_file_cut_short_under_our_feet_is_reported(by_pieces, path):

@@ -31,6 +31,8 @@ from selfdana_lite.encoders import Encoder, MixedLeads, PerLead, as_lead_ids, ch
 from selfdana_lite.folded import as_pictures, folded
 from selfdana_lite.leads import lead_ids
 
+CPU_BATCH = 24  # fits a core's cache; of 32 and more, memory for each layer's output is fetched from the system again and again
+GPU_BATCH = 8192
 WIDEST_SCORES = 160.0  # exp(80) and exp(-80) are still ordinary float32 numbers
 
 
@@ -50,7 +52,7 @@ def predict_subsets(
     encoder, device = clf.eval().encoder, clf.head.weight.device
     encoder.refuse_other_rate(dataset.sampling_rate_hz)
     network, ids = _network(encoder), torch.tensor(lead_ids(leads))
-    threads, per_batch = (torch.get_num_threads(), 16) if device.type == "cpu" else (1, 8192)
+    threads, per_batch = (torch.get_num_threads(), CPU_BATCH) if device.type == "cpu" else (1, GPU_BATCH)
     rows_at_once = max(1, per_batch // len(masks))
     parts = np.split(np.arange(len(dataset)), range(rows_at_once, len(dataset), rows_at_once))
     batches = torch.from_numpy(masks).to(device).split(per_batch)

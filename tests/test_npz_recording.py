@@ -138,7 +138,7 @@ def test_a_billion_samples_that_are_only_declared_are_refused(path):
 
 
 def test_a_bomb_is_not_unpacked(path):
-    packed(path, header_of((12, 5 * 10**6)), *[bytes(10**6)] * 240)
+    packed(path, header_of((12, 5 * 10**6)), *[bytes(10**7)] * 24)
     assert path.stat().st_size < 1e6
     with pytest.raises(RecordingError, match="240 MB, and 240 MB are packed; expected the same, and at most 200 MB"):
         npz.read(path)
@@ -151,7 +151,7 @@ def test_a_bomb_is_not_unpacked(path):
         ({"signal_mv": WAVES_MV.astype(complex)}, "expected numbers"),
         ({"signal_mv": WAVES_MV.astype(str)}, "expected numbers"),
         ({"signal_mv": np.full((2, 9), np.inf)}, "infinite"),
-        ({"signal_mv": np.zeros((2, 0))}, "at least one of each"),
+        ({"signal_mv": np.zeros((2, 0))}, "at least one"),
         ({"leads": ["II"]}, "leads has 1 names for 2 rows"),
         ({"leads": [1, 2]}, r"leads is int64 \(2,\); expected text"),
         ({"sampling_rate_hz": [100, 200]}, "expected one number of hertz"),

@@ -90,8 +90,10 @@ def _array(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
 
 
 def _checked_signal(values: np.ndarray, name: str, path: Path) -> np.ndarray:
-    if values.ndim != 2 or values.dtype.kind not in "iuf":
-        raise RecordingError(f"{path}: {name} is {values.dtype} {values.shape}; expected numbers [leads, samples].")
+    if values.ndim != 2 or values.dtype.kind not in "iuf" or not values.size:
+        raise RecordingError(
+            f"{path}: {name} is {values.dtype} {values.shape}; expected numbers [leads, samples], at least one."
+        )
     return values
 
 

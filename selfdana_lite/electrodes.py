@@ -26,8 +26,8 @@ from selfdana_lite.leads import LEAD_SETS, limb_lead_residual
 # Rounding and filters leave up to 0.4 % of the largest limb lead in 2,322 recordings of PTB-XL; a swapped label leaves
 # tens of per cent. Below 0.05 mV (half a millimetre on paper) nobody would see it.
 LARGEST_RESIDUAL_SHARE, LARGEST_RESIDUAL_MV = 0.1, 0.05
-# Correlations with V6. Of those recordings 2 (0.1 %) are suspected; with right and left arm exchanged on purpose 77 % are,
-# with right arm and left leg exchanged 80 %, each but for 1 % by its right name.
+# Correlations with V6. Of those recordings 2 (0.1 %) are suspected; with right and left arm exchanged on purpose 76 % are,
+# with right arm and left leg exchanged 79 %, each but for 1 % by its right name.
 OPPOSITE, ALIKE = -0.5, 0.3
 # How I and II come back from what was recorded, as weights of the recorded I and II (III = II - I).
 _UNDO = {

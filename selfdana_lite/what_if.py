@@ -139,10 +139,11 @@ def confirm_choice(choosing: pd.DataFrame, confirming: pd.DataFrame, score: str 
     """The best lead set of each size on some patients, and what it scores on others: the honest figure.
 
     choosing, confirming: tables of what_if, from recordings of different patients (split_patients, or two folds).
-    A row a size: n_leads, lead_set, chosen_score (too good, because it was the highest of many), confirmed_score, and
-    rank: 1 where it is the best of its size there too.
+    A row a size: n_leads, lead_set, chosen_score (too good, because it was the highest of many), confirmed_score, best_there
+    (the highest of that size on the other patients, too good again) and rank (1: it is the best there too). Some patients are
+    harder than others, so what luck adds is best_there less confirmed_score, of the same patients.
     """
-    best = extremes(choosing, score)
+    best, best_there = extremes(choosing, score), extremes(confirming, score).set_index("n_leads")["best_score"]
     ranks = confirming.groupby("n_leads")[score].rank(ascending=False, method="min").astype(int)
     there = confirming.assign(rank=ranks).set_index("lead_set")
     if absent := [lead_set for lead_set in best["best"] if lead_set not in there.index]:
@@ -154,6 +155,7 @@ def confirm_choice(choosing: pd.DataFrame, confirming: pd.DataFrame, score: str 
             "lead_set": best["best"],
             "chosen_score": best["best_score"],
             "confirmed_score": rows[score].to_numpy(),
+            "best_there": best_there[best["n_leads"]].to_numpy(),
             "rank": rows["rank"].to_numpy(),
         }
     )

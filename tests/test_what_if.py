@@ -396,6 +396,7 @@ def test_confirming_looks_up_the_chosen_sets_in_the_second_table(trap):
     assert confirmed["lead_set"].tolist() == ["I", "II, V2", "I, II, V2"]
     assert confirmed["chosen_score"].tolist() == [0.7, 0.8, 0.78]
     assert confirmed["confirmed_score"].tolist() == [0.7, 0.62, 0.7]
+    assert confirmed["best_there"].tolist() == [0.75, 0.65, 0.7]
     assert confirmed["rank"].tolist() == [2, 2, 1]
     with pytest.raises(sd.LeadError, match="second table lacks the lead set II, V2"):
         sd.confirm_choice(trap, worse[worse["lead_set"] != "II, V2"])

@@ -1,5 +1,7 @@
 """What a person sees is what was measured: the ECG paper, the bars, the words, and the widget over them."""
 
+import base64
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -195,28 +197,26 @@ def test_scores_as_text_keep_the_order_of_models_and_lead_sets():
 # The widget
 
 
+def arrays(value):
+    """An array as plotly sends it to the browser: a list, or its bytes in base64."""
+    return np.frombuffer(base64.b64decode(value["bdata"]), value["dtype"]) if isinstance(value, dict) else value
+
+
 @pytest.fixture
 def explorer(clf, recordings, table):
     return explore.LeadSetExplorer(clf, recordings, table)
-
-
-def shown_by(figure):
-    """All that decides how a figure looks, as plain data."""
-    plain = figure.to_plotly_json()
-    for trace in plain["data"]:
-        trace.pop("uid", None)
-    return plain
 
 
 def test_both_controls_change_what_is_shown(explorer, clf, recordings, table):
     explorer.lead_set.value = "2-lead"
     explorer.recording.value = 3
     assert explorer.choice == explore.Choice("2-lead", 3)
-    lead_i = next(trace for trace in explorer.figure.data if trace.name == "I")
-    np.testing.assert_allclose(lead_i.y, recordings.batch([3], "I")[0, 0, :250])
-    assert [len(trace.y) > 0 for trace in explorer.figure.data[2:14]].count(True) == 2
-    assert "The ECG shows I and II; III," in explorer.sentence.value
-    assert explore.describe_scores(table, "2-lead") in explorer.sentence.value
+    drawn = [trace for trace in explorer.ecg.figure["data"] if trace["name"] in sd.LEADS and len(arrays(trace["y"]))]
+    assert [trace["name"] for trace in drawn] == ["I", "II"]
+    np.testing.assert_allclose(arrays(drawn[0]["y"]), recordings.batch([3], "I")[0, 0, :250])
+    assert "The ECG shows I and II; III," in explorer.ecg.text
+    assert explorer.scores.text == explore.describe_scores(table, "2-lead")
+    assert explorer.scores.figure["data"][0]["marker"]["color"].index(CHOSEN) == list(sd.LEAD_SETS).index("2-lead")
     for probability in clf.predict_proba(recordings.where(rows=[3]), "I, II")[0]:
         assert f"<td>{probability:.2f}</td>" in explorer.shown_probabilities.value
 
@@ -224,17 +224,21 @@ def test_both_controls_change_what_is_shown(explorer, clf, recordings, table):
 def test_nothing_of_an_earlier_choice_is_left(explorer, recordings, table):
     for lead_set in ("1-lead", "4-lead", "12-lead"):
         explorer.lead_set.value = lead_set
-        fresh = lead_set_explorer.draw(explorer.choice, recordings, table)
-        np.testing.assert_equal(shown_by(explorer.figure), shown_by(fresh))
+        fresh = explore.LeadSetExplorer(explorer.clf, recordings, table, explorer.choice)
+        assert (explorer.ecg.figure, explorer.ecg.text) == (fresh.ecg.figure, fresh.ecg.text)
+        assert (explorer.scores.figure, explorer.scores.text) == (fresh.scores.figure, fresh.scores.text)
+        assert explorer.static_html().count('class="plotly-graph-div"') == 2
 
 
-def test_the_ecg_keeps_its_scale_above_the_bars(recordings, table):
-    layout = lead_set_explorer.draw(explore.Choice("12-lead", 0), recordings, table).layout
-    plot_px = layout.height - layout.margin.t - layout.margin.b
-    (bottom, top), (from_, to) = layout.yaxis.range, layout.yaxis.domain
-    assert (to - from_) * plot_px == pytest.approx((top - bottom) * MM_PER_MV * PX_PER_MM, abs=1)
-    left, right = layout.xaxis.range
-    assert layout.width - layout.margin.l - layout.margin.r == pytest.approx((right - left) * MM_PER_S * PX_PER_MM, abs=1)
+def test_a_page_without_widgets_shows_the_same(explorer):
+    explorer.lead_set.value = "3-lead"
+    (page,) = [text for kind, text in explorer._repr_mimebundle_().items() if kind == "text/html"]
+    for said in (explorer.ecg.text, explorer.scores.text, explorer.shown_probabilities.value):
+        assert said in page
+
+
+def test_the_bars_are_as_wide_as_the_ecg(explorer):
+    assert explorer.scores.figure["layout"]["width"] == explorer.ecg.figure["layout"]["width"]
 
 
 def test_probabilities_are_those_of_the_recording(clf, recordings):
@@ -250,7 +254,7 @@ def test_an_error_is_shown_and_raised_and_goes_away(explorer, monkeypatch):
         raise sd.LeadError("no lead <V9>")
 
     with monkeypatch.context() as patch:
-        patch.setattr(lead_set_explorer, "draw", fail)
+        patch.setattr(lead_set_explorer, "ecg_of", fail)
         with pytest.raises(sd.LeadError, match="no lead <V9>"):
             explorer.lead_set.value = "1-lead"
     assert explorer.error.value == '<p role="alert"><b>LeadError: no lead &lt;V9&gt;</b></p>'
@@ -258,28 +262,13 @@ def test_an_error_is_shown_and_raised_and_goes_away(explorer, monkeypatch):
     assert explorer.error.value == ""
 
 
-def test_a_recording_without_labels_says_so(explorer, recordings, table):
+def test_a_recording_without_labels_says_so(recordings):
     labels = recordings.labels.copy()
     labels[2] = 0
     titles = []
     for array in (recordings.labels, labels):
         view = recordings.where(rows=np.arange(len(recordings)))
         view.labels = array
-        titles.append(lead_set_explorer.draw(explore.Choice("1-lead", 2), view, table).layout.title.text)
+        titles.append(lead_set_explorer.ecg_of(explore.Choice("1-lead", 2), view)[0].layout.title.text)
     present = [name for name, label in zip(recordings.label_names, recordings.labels[2], strict=True) if label]
     assert titles == [f"Recording 2 (labelled {', '.join(present)}) with 1-lead", "Recording 2 (no label) with 1-lead"]
-
-
-def test_every_choice_has_the_same_parts(recordings, table):
-    """A browser that is sent fewer shapes than it has keeps the others."""
-    drawn = [lead_set_explorer.draw(explore.Choice(lead_set, 0), recordings, table).layout for lead_set in sd.LEAD_SETS]
-    assert len({(len(layout.shapes), len(layout.annotations)) for layout in drawn}) == 1
-    absent, present = (layout.to_plotly_json()["annotations"][1] for layout in (drawn[-1], drawn[0]))  # aVR's
-    assert absent.keys() == present.keys()  # what one sets, the other sets back
-
-
-def test_the_browser_gets_arrays_that_it_can_read(recordings, table):
-    """plotly's FigureWidget stays blank, without a word, where an array of objects has two dimensions."""
-    figure = lead_set_explorer.draw(explore.Choice("2-lead", 0), recordings, table)
-    tables = [key for trace in figure.to_plotly_json()["data"] for key, value in trace.items() if np.ndim(value) > 1]
-    assert tables == []

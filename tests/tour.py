@@ -4,7 +4,6 @@ A page has no kernel and perhaps no network. So each widget is replaced by what 
 drawn by the copy of plotly that lies beside the pages.
 """
 
-import base64
 import copy
 import html
 import shutil
@@ -12,7 +11,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import plotly
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
@@ -77,8 +75,11 @@ def shown_by_widget(model_id: str, widgets: dict) -> Iterator[NotebookNode]:
     state = widget["state"]
     for output in state.get("outputs", []):
         yield from shown(NotebookNode(output), widgets)
-    if "_widget_data" in state:
-        yield new_output("display_data", {FIGURE: {"data": traces(widget), "layout": state["_widget_layout"]}})
+    if "figure" in state:  # a LiveFigure; its arrays are base64, which plotly.js reads
+        yield new_output("display_data", {FIGURE: state["figure"]})
+        yield new_output("display_data", {"text/html": f"<p>{html.escape(state['text'])}</p>"})
+    elif "svg" in state:  # the torso of a LeadPicker
+        yield new_output("display_data", {"text/html": f"{state['svg']}<p>{html.escape(state['text'])}</p>"})
     elif (value := value_of(state)) is not None:
         kind = "text/html" if widget["model_name"].startswith("HTML") else "text/plain"
         yield new_output("display_data", {kind: f"{state.get('description', '')} {value}".strip()})
@@ -91,25 +92,6 @@ def value_of(state: dict) -> str | float | None:
     if state.get("_options_labels") and isinstance(state.get("index"), int):
         return state["_options_labels"][state["index"]]
     return state["value"] if isinstance(state.get("value"), str | int | float) else None
-
-
-def traces(widget: dict) -> list[dict]:
-    """The traces of a plotly FigureWidget; its arrays are saved beside them, each with the path to where it belongs.
-
-    They are those it was made with: later changes go to the browser alone, until the figure itself is displayed again.
-    """
-    data = copy.deepcopy(widget["state"]["_widget_data"])
-    for saved in widget.get("buffers", []):
-        if saved["path"][0] != "_widget_data":
-            continue  # the last message sent to the browser
-        *keys, _ = saved["path"][1:]  # for example [0, "y"], then "buffer"
-        holder = data
-        for key in keys[:-1]:
-            holder = holder[key]
-        array = holder[keys[-1]]
-        flat = np.frombuffer(base64.b64decode(saved["data"]), dtype=array["dtype"])
-        holder[keys[-1]] = flat.reshape(array["shape"])
-    return data
 
 
 def drawn(output: NotebookNode) -> NotebookNode:

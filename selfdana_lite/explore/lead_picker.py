@@ -1,0 +1,92 @@
+"""Choose leads on a torso, with twelve buttons, or one of the usual sets; other widgets subscribe to `LeadPicker.leads`.
+
+picker = LeadPicker("I, II, V2")
+picker.observe(lambda change: print(change.new), "leads")
+"""
+
+import html
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+import anywidget
+import ipywidgets
+import traitlets
+
+from selfdana_lite.explore.explorer import Explorer
+from selfdana_lite.explore.torso import describe_choice, describe_lead, torso_svg
+from selfdana_lite.leads import LEAD_SETS, LEADS, parse_leads
+
+
+class Torso(anywidget.AnyWidget):
+    """The drawing for a choice of leads and its words; reports a click on a lead as the message {"lead": name}."""
+
+    _esm = Path(__file__).with_name("torso.js")
+    svg = traitlets.Unicode().tag(sync=True)
+    text = traitlets.Unicode().tag(sync=True)
+
+    def show(self, leads: Iterable[str]) -> None:
+        """Draw these leads as chosen, in one message."""
+        with self.hold_sync():
+            self.text, self.svg = describe_choice(leads), torso_svg(leads)
+
+
+class LeadPicker(Explorer):
+    """The trait `leads` is what is chosen: names in the order of LEADS, at least one. It may be set as well, also by text."""
+
+    leads = traitlets.Any(())
+
+    def __init__(self, leads: str | Iterable[str] = "12-lead") -> None:
+        self.torso, self.notice = Torso(), ipywidgets.HTML()
+        self.presets = ipywidgets.ToggleButtons(
+            options=list(LEAD_SETS),
+            value=None,
+            tooltips=[", ".join(names) for names in LEAD_SETS.values()],
+            style={"button_width": "66px"},
+        )
+        self.buttons = {lead: ipywidgets.ToggleButton(layout={"width": "66px", "margin": "2px"}) for lead in LEADS}
+        super().__init__()
+        grid = ipywidgets.GridBox(list(self.buttons.values()), layout={"grid_template_columns": "repeat(6, 70px)"})
+        controls = ipywidgets.VBox([self.presets, grid, self.notice, self.error], layout={"width": "430px"})
+        self.children = [ipywidgets.HBox([self.torso, controls])]
+        self.observe(self._show, "leads")
+        self.leads = leads
+        for lead, button in self.buttons.items():
+            button.observe(partial(self._pressed, lead), "value")
+        self.presets.observe(self._preset_chosen, "value")
+        self.torso.on_msg(lambda _torso, content, _buffers: self.toggle(content["lead"]))
+
+    def toggle(self, lead: str) -> None:
+        """Choose a lead, or leave it out. The last one stays: a notice says so."""
+        with self.errors_shown():
+            if self.leads == (lead,):
+                self._show()
+                self.notice.value = f'<p role="status">At least one lead stays chosen: {lead}.</p>'
+            else:
+                self.leads = set(self.leads) ^ {lead}
+
+    def static_html(self) -> str:
+        return f"{torso_svg(self.leads)}<p>{html.escape(describe_choice(self.leads))}</p>"
+
+    @traitlets.validate("leads")
+    def _in_order(self, proposal: dict) -> tuple[str, ...]:
+        return tuple(sorted(parse_leads(proposal["value"]), key=LEADS.index))
+
+    def _pressed(self, lead: str, change: dict) -> None:
+        if change["new"] != (lead in self.leads):  # else the button was set from here
+            self.toggle(lead)
+
+    def _preset_chosen(self, change: dict) -> None:
+        if change["new"]:
+            with self.errors_shown():
+                self.leads = LEAD_SETS[change["new"]]
+
+    def _show(self, _change: object = None) -> None:
+        self.notice.value = ""
+        self.torso.show(self.leads)
+        self.presets.value = next((name for name, leads in LEAD_SETS.items() if leads == self.leads), None)
+        for lead, button in self.buttons.items():
+            chosen = lead in self.leads
+            button.set_trait("value", chosen)
+            button.description = f"✓ {lead}" if chosen else lead  # a screen reader is told of no other sign
+            button.tooltip = describe_lead(lead, self.leads)

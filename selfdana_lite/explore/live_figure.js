@@ -1,0 +1,102 @@
+// A plotly figure on the screen. plotly.js itself, 5 MB, comes once a page, however many figures there are:
+// the first figure asks the kernel for it. Nothing is fetched from anywhere else.
+
+const page = (globalThis.selfdanaLite ??= {});
+page.plotly ??= new Promise((resolve) => (page.arrived = resolve));
+const ASK_AGAIN_MS = 5000; // the kernel that was asked may have died; then another figure asks its own
+const CONFIG = { displaylogo: false, responsive: true };
+
+function askForPlotly(model) {
+  model.on("msg:custom", (content, buffers) => {
+    if (content.kind === "plotly.js" && !page.here) {
+      page.here = true;
+      // As a function of its own, so that neither an AMD loader on the page nor other scripts get in its way.
+      const code = new TextDecoder().decode(buffers[0]);
+      page.arrived(new Function("window", "self", "module", `${code}\nreturn module.exports`)(globalThis, globalThis, { exports: {} }));
+    }
+  });
+  setTimeout(() => page.here || model.send({ kind: "plotly.js, please" }), page.asked ? ASK_AGAIN_MS : 0);
+  page.asked = true;
+}
+
+function render({ model, el }) {
+  const chart = document.createElement("div");
+  const sentence = document.createElement("p");
+  const name = `live-figure-${(page.figures = (page.figures ?? 0) + 1)}`;
+  sentence.id = name;
+  sentence.setAttribute("aria-live", "polite");
+  chart.setAttribute("role", "img");
+  el.classList.add("live-figure");
+  el.replaceChildren(chart, sentence);
+
+  let plotly, shown, gone = false, drawing = Promise.resolve();
+
+  function say() {
+    sentence.removeAttribute("role"); // where an earlier drawing failed
+    sentence.textContent = model.get("text");
+    if (model.get("text")) {
+      chart.removeAttribute("aria-label");
+      chart.setAttribute("aria-labelledby", name);
+    } else {
+      chart.removeAttribute("aria-labelledby");
+      chart.setAttribute("aria-label", model.get("figure").layout?.title?.text ?? "A figure");
+    }
+  }
+
+  async function draw() {
+    const serial = model.get("serial");
+    if (gone || serial === shown) return; // a later message has been drawn already
+    const { data, layout } = structuredClone(model.get("figure")); // plotly writes into what it is given
+    const start = performance.now();
+    await plotly.react(chart, data, layout, CONFIG);
+    if (shown === undefined) chart.on("plotly_click", report);
+    shown = serial;
+    el.dataset.drawn = serial;
+    model.set("drawn", { serial, ms: performance.now() - start });
+    model.save_changes();
+  }
+
+  function report({ points: [point] }) {
+    const { curveNumber, pointNumber, x, y, customdata } = point;
+    const plain = ArrayBuffer.isView(customdata) ? Array.from(customdata) : (customdata ?? null);
+    const click = (model.get("clicked").click ?? 0) + 1; // so that a second click on the same point is news too
+    model.set("clicked", { click, curve: curveNumber, point: pointNumber, x, y, customdata: plain });
+    model.save_changes();
+  }
+
+  function update() {
+    say();
+    drawing = drawing.then(draw).catch((error) => {
+      sentence.setAttribute("role", "alert");
+      sentence.textContent = `This figure could not be drawn: ${error}`;
+      console.error(error);
+    });
+  }
+
+  drawing = page.plotly.then((arrived) => {
+    plotly = arrived;
+    chart.classList.remove("live-figure-waiting");
+    chart.textContent = "";
+  });
+  if (!page.here) {
+    chart.classList.add("live-figure-waiting");
+    chart.style.minHeight = `${model.get("figure").layout?.height ?? 300}px`;
+    chart.textContent = "The figure appears when the kernel is free. Without a kernel, run this cell.";
+    drawing = drawing.then(() => (chart.style.minHeight = ""));
+  }
+  update();
+  model.on("change:serial", update);
+  // A figure without a width of its own fills its place, which has no size yet in a tab that is not open.
+  const resized = new ResizeObserver(() => {
+    if (shown !== undefined && !chart.layout.width && el.clientWidth) plotly.Plots.resize(chart);
+  });
+  resized.observe(el);
+  return () => {
+    gone = true;
+    resized.disconnect();
+    model.off("change:serial", update);
+    plotly?.purge(chart);
+  };
+}
+
+export default { initialize: ({ model }) => page.here || askForPlotly(model), render };

@@ -16,6 +16,9 @@ help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 lab: install  ## set up, then open the first notebook in JupyterLab
+	@# Otherwise JupyterLab asks each newcomer about news, in front of the first lesson.
+	@test -e $(VENV)/etc/jupyter/labconfig/page_config.json || $(BIN)/jupyter labextension disable --level=sys_prefix \
+	"@jupyterlab/apputils-extension:announcements" 2>/dev/null
 	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
 
 test: install  ## set up, then run the whole test suite (no network needed)

@@ -15,6 +15,7 @@ OFFLINE = Path(__file__).resolve().parent / "offline"
 
 sys.path.insert(0, str(OFFLINE))
 import no_network  # noqa: E402
+from browser import browser, servers  # noqa: E402, F401 - fixtures for any module of tests
 
 no_network.block()  # before the first test module is imported, not only while tests run
 

@@ -17,7 +17,7 @@ from packaging.version import Version
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 REQUIREMENTS = [Requirement(line) for line in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]]
 CONSTRAINTS = dict(re.findall(r"^([^#\s]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
-CONDA_NAMES = {"torch": "pytorch"}
+CONDA_NAMES = {"playwright": "playwright-python", "torch": "pytorch"}
 
 
 def normal(name):

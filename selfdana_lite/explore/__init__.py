@@ -3,6 +3,7 @@
 from selfdana_lite.explore.colours import CLASS_COLOURS, LEAD_COLOURS, LEAD_DASHES, class_colours
 from selfdana_lite.explore.ecg_paper import describe_ecg, ecg_figure
 from selfdana_lite.explore.explorer import Explorer
+from selfdana_lite.explore.lattice import describe_lattice, describe_lead_values, lattice_figure, lead_value_figure
 from selfdana_lite.explore.lead_picker import LeadPicker
 from selfdana_lite.explore.lead_set_explorer import Choice, LeadSetExplorer
 from selfdana_lite.explore.live_figure import LiveFigure, figure_html
@@ -30,10 +31,14 @@ __all__ = [
     "describe_choice",
     "describe_comparison",
     "describe_ecg",
+    "describe_lattice",
+    "describe_lead_values",
     "describe_scores",
     "ecg_figure",
     "figure_html",
     "format_scores",
+    "lattice_figure",
+    "lead_value_figure",
     "redundant",
     "score_figure",
     "score_table",

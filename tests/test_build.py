@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import multiprocessing
 import os
 import pickle
 import subprocess
@@ -236,12 +237,25 @@ def test_the_checksum_is_that_of_the_signals(folder):
     assert facts["recordings_found"] == 6
 
 
-def test_the_dataset_does_not_depend_on_the_number_of_workers(folder, small_blocks):
-    with_a_gap(folder, np.ones((12, 1000)))
-    build(folder)
-    folder.with_name("dataset").rename(folder.with_name("one"))
-    build(folder, workers=2)
-    assert all_bytes(folder.with_name("dataset")) == all_bytes(folder.with_name("one"))
+def test_the_dataset_does_not_depend_on_the_number_of_workers(tmp_path, small_blocks, monkeypatch):
+    signals_uv = simulate_recordings(40)[0]
+    (tmp_path / "source").mkdir()
+    for row, signal_uv in enumerate(signals_uv):
+        write_wfdb(tmp_path / "source" / f"r{row:02d}", signal_uv[:, : 500 if row == 30 else None] / 1000, 100)
+    build(tmp_path / "source")
+    (tmp_path / "dataset").rename(tmp_path / "one")
+    read = interrupted(monkeypatch, None, None, after_s=0.5)  # this process is slow; others, fresh, are not
+    build(tmp_path / "source", workers=2)
+    assert len(read) < 60  # the others have helped
+    assert all_bytes(tmp_path / "dataset") == all_bytes(tmp_path / "one")
+
+
+def test_where_others_come_too_late_this_process_does_all_by_itself(folder, small_blocks):
+    begin = time.monotonic()
+    children = set(multiprocessing.active_children())
+    assert len(build(folder, workers=2)) == 6
+    assert set(multiprocessing.active_children()) == children
+    assert time.monotonic() - begin < 60  # they would need seconds; the bound is for a busy machine
 
 
 def test_no_signal_goes_through_a_pipe(folder, tmp_path):
@@ -266,12 +280,13 @@ def test_it_is_quiet_unless_a_bar_is_wanted(folder, capsys):
     assert "6/6" in capsys.readouterr().err
 
 
-def interrupted(monkeypatch, after, error):
-    """The reader stops everything at this recording; returns which were read."""
+def interrupted(monkeypatch, after, error, after_s=0.0):
+    """The reader takes its time, and stops everything at this recording; returns which were read."""
     read = []
 
     def reader(path):
         read.append(path.name)
+        time.sleep(after_s)
         if len(read) == after:
             raise error
         return sd.read_recording(path)

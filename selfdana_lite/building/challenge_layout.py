@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from selfdana_lite.building.listing import Listing, make_listing
+from selfdana_lite.building.listing import Listing, files_below, make_listing
 from selfdana_lite.building.superclasses import SNOMED_SUPERCLASSES, label_columns, snomed_superclasses
 
 _COMMENT = re.compile(r"^\s*#\s*(Age|Sex|Dx)\s*:(.*)$", re.IGNORECASE | re.MULTILINE)
@@ -20,14 +20,14 @@ def list_challenge(folder: Path, codes_of: Mapping[str, Iterable[str]] | None) -
     codes_of: the SNOMED CT codes of each label; without it the five superclasses by SNOMED_SUPERCLASSES. Codes that make no
     label are remarked upon. There are no patients: each recording counts as a patient of its own.
     """
-    headers = sorted(folder.rglob("*.hea"))
-    said = [header_comments(path) for path in headers]
+    paths = sorted(files_below(folder, (".hea",)))
+    said = [header_comments(folder / path) for path in paths]
     codes = [re.findall(r"[^\s,;]+", comments.get("dx", "")) for comments in said]
     labels = snomed_superclasses(codes) if codes_of is None else label_columns(codes, codes_of)
     known = {str(code) for some in (codes_of or SNOMED_SUPERCLASSES).values() for code in some}
     rows = pd.DataFrame(
         {
-            "path": [path.relative_to(folder).as_posix() for path in headers],
+            "path": paths,
             "age": pd.to_numeric([comments.get("age") for comments in said], errors="coerce"),
             "sex": [_SEX.get(comments.get("sex", "").lower()) for comments in said],
             "dx_codes": [" ".join(found) for found in codes],

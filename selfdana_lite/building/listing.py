@@ -84,6 +84,15 @@ def make_listing(
     return Listing(folder, rows[order], *texts, tuple(label_names), source, licence)
 
 
+def files_below(folder: Path, suffixes: Sequence[str]) -> set[str]:
+    """Relative paths, with slashes, of the files whose names end so, in upper or lower case."""
+    found = set()
+    for parent, _, names in os.walk(folder):
+        place = Path(parent).relative_to(folder).as_posix()
+        found |= {name if place == "." else f"{place}/{name}" for name in names if name.lower().endswith(tuple(suffixes))}
+    return found
+
+
 def join_remarks(*remarks: str) -> str:
     """One text of several, of which some may be empty."""
     return "; ".join(filter(None, remarks))

@@ -31,6 +31,7 @@ def run(do: Callable, tasks: Sequence[tuple], workers: int) -> Iterator[tuple]:
             break
     else:
         return
+    others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_obey_parent)
     try:
         yield from _share(pool, do, left, _QUEUED_PER_WORKER * workers)
@@ -40,13 +41,21 @@ def run(do: Callable, tasks: Sequence[tuple], workers: int) -> Iterator[tuple]:
             "`if __name__ == '__main__':` around its work. Mend that, or give workers=1; what is done is kept."
         ) from error
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in set(multiprocessing.active_children()) - others:  # done, or of no use any more
+            process.terminate()
+            process.join()
 
 
 def _share(pool: ProcessPoolExecutor, do: Callable, tasks: Iterator[tuple], most: int) -> Iterator[tuple]:
-    """At most so many tasks with the pool at a time; this process goes on by itself until the first comes back."""
+    """At most so many tasks with the pool at a time.
+
+    This process goes on until the first of them comes back, and if none does, ends with those itself: to do one twice writes
+    the same bytes.
+    """
     running = {pool.submit(do, *task): task for task in islice(tasks, most)}
-    while not any(future.done() for future in running) and (task := next(tasks, None)):
+    while running and not any(future.done() for future in running):
+        task = next(tasks, None) or running.popitem()[1]
         yield task, do(*task)
     while running:
         for future in wait(running, return_when=FIRST_COMPLETED).done:

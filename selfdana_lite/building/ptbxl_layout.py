@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from selfdana_lite.building.listing import Listing, make_listing
+from selfdana_lite.building.listing import Listing, files_below, make_listing
 from selfdana_lite.building.superclasses import label_columns, scp_superclasses
 from selfdana_lite.parts import DatasetError
 
@@ -39,9 +39,10 @@ def list_ptbxl(folder: Path, codes_of: Mapping[str, Iterable[str]] | None, sampl
         }
     )
     reasons = ["its scp_codes cannot be read" if found is None else "" for found in codes]
-    unlisted = {path.relative_to(folder).as_posix() for path in (folder / _FOLDERS[column]).rglob("*.hea")}
-    unlisted -= set(rows["path"])
-    return make_listing(folder, rows, tuple(codes_of), source=SOURCE, licence="CC BY 4.0", reasons=reasons, unlisted=unlisted)
+    there = {f"{_FOLDERS[column]}/{path}" for path in files_below(folder / _FOLDERS[column], (".hea",))}
+    return make_listing(
+        folder, rows, tuple(codes_of), source=SOURCE, licence="CC BY 4.0", reasons=reasons, unlisted=there - set(rows["path"])
+    )
 
 
 def _column(folder: Path, sampling_rate_hz: float) -> str:

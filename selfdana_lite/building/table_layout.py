@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from selfdana_lite.building.listing import Listing, make_listing
+from selfdana_lite.building.listing import Listing, files_below, make_listing
 from selfdana_lite.parts import DatasetError
 
 _NO_LABELS = ("path", "record_id", "patient_id", "fold")
@@ -27,9 +27,12 @@ def list_table(
     names = _label_names(table, label_names)
     rows = table.assign(path=[_with_suffix(folder, path) for path in table["path"]])
     known = set(rows["path"]) | ({Path(labels).name} if named and Path(labels).resolve().parent == folder.resolve() else set())
-    found = {path.relative_to(folder).as_posix() for suffix in suffixes for path in folder.rglob(f"*{suffix}")}
     return make_listing(
-        folder, rows, names, source=f"Recordings in {folder.name}, with a table of labels", unlisted=found - known
+        folder,
+        rows,
+        names,
+        source=f"Recordings in {folder.name}, with a table of labels",
+        unlisted=files_below(folder, suffixes) - known,
     )
 
 

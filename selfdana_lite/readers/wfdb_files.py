@@ -119,7 +119,7 @@ def _stored_bytes(fmt: str, samples: int) -> int:
 def _integers(header: Header, name: str, group: Sequence[Signal], frames: int) -> list[np.ndarray]:
     ends = np.cumsum([signal.samples_per_frame for signal in group])
     dtype = np.dtype(_INTEGERS[group[0].fmt])
-    found = np.fromfile(inside(header.path, name), dtype, frames * ends[-1], offset=group[0].byte_offset)
+    found = np.fromfile(header.path.with_name(name), dtype, frames * ends[-1], offset=group[0].byte_offset)
     steps = found.astype(np.float64)
     steps[found == np.iinfo(dtype).min] = np.nan
     by_frame = steps.reshape(frames, ends[-1])  # [frames * samples a frame] -> [frames, samples a frame]

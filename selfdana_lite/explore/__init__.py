@@ -1,12 +1,17 @@
 """What a person looks at and touches: pure functions that draw and describe, and thin widgets over them."""
 
 from selfdana_lite.explore.colours import CLASS_COLOURS, LEAD_COLOURS, LEAD_DASHES, class_colours
+from selfdana_lite.explore.crowd import Answer, Crowd, answer_for, crowd_of, nearest_samples, strangeness, what_if_file
+from selfdana_lite.explore.crowd_figures import crowd_figure, describe_crowd, describe_probabilities, probability_figure
 from selfdana_lite.explore.ecg_paper import describe_ecg, ecg_figure
 from selfdana_lite.explore.explorer import Explorer
 from selfdana_lite.explore.lattice import describe_lattice, describe_lead_values, lattice_figure, lead_value_figure
+from selfdana_lite.explore.lead_mapper import LeadMapper, describe_limb_leads, limb_check, limb_figure
 from selfdana_lite.explore.lead_picker import LeadPicker
 from selfdana_lite.explore.lead_set_explorer import Choice, LeadSetExplorer
 from selfdana_lite.explore.live_figure import LiveFigure, figure_html
+from selfdana_lite.explore.own_ecg import OwnEcg
+from selfdana_lite.explore.own_file import Asked, for_encoder, read_as_asked
 from selfdana_lite.explore.scores import (
     comparison_figure,
     describe_comparison,
@@ -21,26 +26,45 @@ __all__ = [
     "CLASS_COLOURS",
     "LEAD_COLOURS",
     "LEAD_DASHES",
+    "Answer",
+    "Asked",
     "Choice",
+    "Crowd",
     "Explorer",
+    "LeadMapper",
     "LeadPicker",
     "LeadSetExplorer",
     "LiveFigure",
+    "OwnEcg",
+    "answer_for",
     "class_colours",
     "comparison_figure",
+    "crowd_figure",
+    "crowd_of",
     "describe_choice",
     "describe_comparison",
+    "describe_crowd",
     "describe_ecg",
     "describe_lattice",
     "describe_lead_values",
+    "describe_limb_leads",
+    "describe_probabilities",
     "describe_scores",
     "ecg_figure",
     "figure_html",
+    "for_encoder",
     "format_scores",
     "lattice_figure",
     "lead_value_figure",
+    "limb_check",
+    "limb_figure",
+    "nearest_samples",
+    "probability_figure",
+    "read_as_asked",
     "redundant",
     "score_figure",
     "score_table",
+    "strangeness",
     "torso_svg",
+    "what_if_file",
 ]

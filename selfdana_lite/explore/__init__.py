@@ -1,17 +1,23 @@
 """What a person looks at and touches: pure functions that draw and describe, and thin widgets over them."""
 
+from selfdana_lite.explore.augmentation_view import AugmentationChoice, AugmentationView
 from selfdana_lite.explore.colours import CLASS_COLOURS, LEAD_COLOURS, LEAD_DASHES, class_colours
 from selfdana_lite.explore.crowd import Answer, Crowd, answer_for, crowd_of, nearest_samples, strangeness, what_if_file
 from selfdana_lite.explore.crowd_figures import crowd_figure, describe_crowd, describe_probabilities, probability_figure
+from selfdana_lite.explore.ecg_layout import LAYOUTS
+from selfdana_lite.explore.ecg_marks import Marks, describe_marks, find_marks
 from selfdana_lite.explore.ecg_paper import describe_ecg, ecg_figure
+from selfdana_lite.explore.ecg_viewer import ECGView, ECGViewer
 from selfdana_lite.explore.explorer import Explorer
 from selfdana_lite.explore.lattice import describe_lattice, describe_lead_values, lattice_figure, lead_value_figure
 from selfdana_lite.explore.lead_mapper import LeadMapper, describe_limb_leads, limb_check, limb_figure
 from selfdana_lite.explore.lead_picker import LeadPicker
 from selfdana_lite.explore.lead_set_explorer import Choice, LeadSetExplorer
+from selfdana_lite.explore.lead_view import LeadView
 from selfdana_lite.explore.live_figure import LiveFigure, figure_html
 from selfdana_lite.explore.own_ecg import OwnEcg
 from selfdana_lite.explore.own_file import Asked, for_encoder, read_as_asked
+from selfdana_lite.explore.pooling_view import PoolingChoice, PoolingView
 from selfdana_lite.explore.scores import (
     comparison_figure,
     describe_comparison,
@@ -24,18 +30,27 @@ from selfdana_lite.explore.torso import describe_choice, redundant, torso_svg
 
 __all__ = [
     "CLASS_COLOURS",
+    "LAYOUTS",
     "LEAD_COLOURS",
     "LEAD_DASHES",
     "Answer",
     "Asked",
+    "AugmentationChoice",
+    "AugmentationView",
     "Choice",
     "Crowd",
+    "ECGView",
+    "ECGViewer",
     "Explorer",
     "LeadMapper",
     "LeadPicker",
     "LeadSetExplorer",
+    "LeadView",
     "LiveFigure",
+    "Marks",
     "OwnEcg",
+    "PoolingChoice",
+    "PoolingView",
     "answer_for",
     "class_colours",
     "comparison_figure",
@@ -48,10 +63,12 @@ __all__ = [
     "describe_lattice",
     "describe_lead_values",
     "describe_limb_leads",
+    "describe_marks",
     "describe_probabilities",
     "describe_scores",
     "ecg_figure",
     "figure_html",
+    "find_marks",
     "for_encoder",
     "format_scores",
     "lattice_figure",

@@ -175,12 +175,13 @@ class Browser:
     def __init__(self, chromium, servers: Servers) -> None:
         self.chromium, self.servers = chromium, servers
 
-    def open_in_lab(self, name: str) -> Screen:
-        """The notebook in JupyterLab, with all its cells run."""
+    def open_in_lab(self, name: str, wait: bool = True) -> Screen:
+        """The notebook in JupyterLab, with all its cells run; or still running, until `window.ran`, if you do not wait."""
         screen = Screen(self.chromium.new_page(viewport=SIZE), f"{name}-lab")
         screen.page.goto(f"{self.servers.lab}/lab/workspaces/{name}/tree/{name}.ipynb?token={self.servers.token}")
         screen.page.wait_for_function("window.jupyterapp")
-        assert screen.page.evaluate(RUN_ALL), f"{name}: not every cell could be run: {screen.errors()}"
+        screen.page.evaluate(f"() => {{ window.ran = ({RUN_ALL})(); }}")
+        assert not wait or screen.page.evaluate("window.ran"), f"{name}: not every cell could be run: {screen.errors()}"
         return screen
 
     def open_in_voila(self, name: str) -> Screen:

@@ -114,6 +114,19 @@ def test_the_lead_set_explorer_answers_soon(browser, place):
     assert screen.errors() == []
 
 
+def test_a_figure_is_drawn_while_the_kernel_is_busy_and_again_when_the_page_is_loaded_anew(browser):
+    waiting = "import os, time\nwhile not os.path.exists('go on'): time.sleep(0.1)"
+    browser.servers.write("busy", PICKER, "figure", waiting)
+    screen = browser.open_in_lab("busy", wait=False)
+    screen.page.wait_for_selector(".live-figure[data-drawn]", state="attached")
+    (browser.servers.folder / "go on").touch()
+    screen.page.evaluate("window.ran")
+    screen.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    screen.page.reload()
+    screen.page.wait_for_selector(".live-figure[data-drawn]", state="attached")
+    assert screen.errors() == []
+
+
 def test_an_error_that_a_widget_shows_is_found(browser):
     browser.servers.write(
         "broken",

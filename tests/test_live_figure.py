@@ -1,6 +1,7 @@
 """A live figure holds the whole figure, says it in words, and hands plotly.js to the page that asks."""
 
 import base64
+import gzip
 import json
 
 import numpy as np
@@ -9,7 +10,7 @@ import plotly.graph_objects as go
 import pytest
 
 from selfdana_lite.explore import Explorer, LiveFigure, figure_html
-from selfdana_lite.explore.live_figure import as_plain
+from selfdana_lite.explore.live_figure import as_plain, send_plotly_js
 
 
 def figure_of(*heights):
@@ -49,14 +50,12 @@ def test_what_is_sent_is_json_that_a_browser_reads():
     assert json.loads(json.dumps(as_plain(mixed), allow_nan=False))["data"][0]["y"] == [1.0, None, 2.0]
 
 
-def test_plotly_is_sent_once_to_the_page_that_asks_and_is_in_no_saved_state(live, monkeypatch):
-    sent = []
-    monkeypatch.setattr(live, "send", lambda content, buffers=None: sent.append((content, buffers)))
-    live._handle_custom_msg({"kind": "plotly.js, please"}, [])
-    live._handle_custom_msg({"kind": "something else"}, [])
-    ((content, (script,)),) = sent
-    assert content == {"kind": "plotly.js"}
-    assert script.decode() == plotly.offline.get_plotlyjs()
+def test_plotly_is_sent_once_however_many_figures_there_are(live):
+    LiveFigure(figure_of(3))
+    assert send_plotly_js.cache_info().misses == 1
+    packed = send_plotly_js().get_state()["packed"]
+    assert gzip.decompress(packed).decode() == plotly.offline.get_plotlyjs()
+    assert len(packed) < 2_000_000
     assert len(json.dumps(live.get_state(), default=str)) < 30_000
 
 

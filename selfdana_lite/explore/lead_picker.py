@@ -42,12 +42,12 @@ class LeadPicker(Explorer):
             options=list(LEAD_SETS),
             value=None,
             tooltips=[", ".join(names) for names in LEAD_SETS.values()],
-            style={"button_width": "66px"},
+            style={"button_width": "70px"},
         )
-        self.buttons = {lead: ipywidgets.ToggleButton(layout={"width": "66px", "margin": "2px"}) for lead in LEADS}
+        self.buttons = {lead: ipywidgets.ToggleButton(layout={"width": "70px", "margin": "2px"}) for lead in LEADS}
         super().__init__()
-        grid = ipywidgets.GridBox(list(self.buttons.values()), layout={"grid_template_columns": "repeat(6, 70px)"})
-        controls = ipywidgets.VBox([self.presets, grid, self.notice, self.error], layout={"width": "430px"})
+        grid = ipywidgets.GridBox(list(self.buttons.values()), layout={"grid_template_columns": "repeat(6, 74px)"})
+        controls = ipywidgets.VBox([self.presets, grid, self.notice, self.error], layout={"width": "460px"})
         self.children = [ipywidgets.HBox([self.torso, controls])]
         self.observe(self._show, "leads")
         self.leads = leads

@@ -1,23 +1,8 @@
-// A plotly figure on the screen. plotly.js itself, 5 MB, comes once a page, however many figures there are:
-// the first figure asks the kernel for it. Nothing is fetched from anywhere else.
+// A plotly figure on the screen. plotly.js itself comes once a page, however many figures there are: see plotly_js.js.
 
 const page = (globalThis.selfdanaLite ??= {});
 page.plotly ??= new Promise((resolve) => (page.arrived = resolve));
-const ASK_AGAIN_MS = 5000; // the kernel that was asked may have died; then another figure asks its own
 const CONFIG = { displaylogo: false, responsive: true };
-
-function askForPlotly(model) {
-  model.on("msg:custom", (content, buffers) => {
-    if (content.kind === "plotly.js" && !page.here) {
-      page.here = true;
-      // As a function of its own, so that neither an AMD loader on the page nor other scripts get in its way.
-      const code = new TextDecoder().decode(buffers[0]);
-      page.arrived(new Function("window", "self", "module", `${code}\nreturn module.exports`)(globalThis, globalThis, { exports: {} }));
-    }
-  });
-  setTimeout(() => page.here || model.send({ kind: "plotly.js, please" }), page.asked ? ASK_AGAIN_MS : 0);
-  page.asked = true;
-}
 
 function render({ model, el }) {
   const chart = document.createElement("div");
@@ -81,7 +66,7 @@ function render({ model, el }) {
   if (!page.here) {
     chart.classList.add("live-figure-waiting");
     chart.style.minHeight = `${model.get("figure").layout?.height ?? 300}px`;
-    chart.textContent = "The figure appears when the kernel is free. Without a kernel, run this cell.";
+    chart.textContent = "The figure is on its way. Without a kernel, run this cell.";
     drawing = drawing.then(() => (chart.style.minHeight = ""));
   }
   update();
@@ -99,4 +84,4 @@ function render({ model, el }) {
   };
 }
 
-export default { initialize: ({ model }) => page.here || askForPlotly(model), render };
+export default { render };

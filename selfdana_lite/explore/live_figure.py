@@ -1,12 +1,14 @@
 """A plotly figure that changes in place in JupyterLab and Voila, with its meaning in words beneath it.
 
 plotly's own FigureWidget carries 5 MB of JavaScript each and keeps shapes that the new figure no longer has. Here plotly.js
-crosses to the page once, a figure is drawn anew from its whole description (`Plotly.react` finds what changed), and the
-browser reports what was clicked and when it was done.
+crosses to the page once, packed, with the kernel's first figure; a figure is drawn anew from its whole description
+(`Plotly.react` finds what changed); and the browser reports what was clicked and when it was done.
 """
 
+import gzip
 import html
 import json
+from functools import cache
 from pathlib import Path
 
 import anywidget
@@ -15,6 +17,19 @@ import plotly.graph_objects as go
 import traitlets
 
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+
+
+class PlotlyJs(anywidget.AnyWidget):
+    """plotly.js for all figures of a page. Sent unasked: a page that had to ask would wait until a busy kernel is free."""
+
+    _esm = Path(__file__).with_name("plotly_js.js")
+    packed = traitlets.Bytes().tag(sync=True)
+
+
+@cache
+def send_plotly_js() -> PlotlyJs:
+    """Once a kernel; a page that is loaded again gets it with the other widgets."""
+    return PlotlyJs(packed=gzip.compress(PLOTLY_JS.read_bytes(), compresslevel=4))
 
 
 class LiveFigure(anywidget.AnyWidget):
@@ -34,17 +49,13 @@ class LiveFigure(anywidget.AnyWidget):
     drawn = traitlets.Dict().tag(sync=True)
 
     def __init__(self, figure: go.Figure, text: str = "") -> None:
+        send_plotly_js()
         super().__init__(figure=as_plain(figure), text=text)
-        self.on_msg(self._asked)
 
     def show(self, figure: go.Figure, text: str = "") -> None:
         """Replace the figure and the words on every page that shows them."""
         with self.hold_sync():
             self.figure, self.text, self.serial = as_plain(figure), text, self.serial + 1
-
-    def _asked(self, _widget: object, content: dict, _buffers: list) -> None:
-        if content == {"kind": "plotly.js, please"}:
-            self.send({"kind": "plotly.js"}, [PLOTLY_JS.read_bytes()])
 
     def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict]:
         data, metadata = super()._repr_mimebundle_(**kwargs)

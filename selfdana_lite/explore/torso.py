@@ -23,7 +23,7 @@ CHEST_ANGLES = {
     "V6": -5,
 }  # degrees round the chest, from the left
 WIDTH_PX, HEIGHT_PX = 480, 250
-FRONT, LIMB_PX = (122, 120), 62  # the heart from the front; how long a limb lead is drawn
+FRONT, LIMB_PX = (122, 120), 54  # the heart from the front; how long a limb lead is drawn
 CHEST, CHEST_RADII = (360, 138), (86, 72)  # the slice, seen from the feet: front at the top, left at the right
 HEART = (372, 128)
 SKIN = 'fill="#fbf3ec" stroke="#a08c7a" stroke-width="1.5"'
@@ -94,8 +94,8 @@ def _rank(limb_leads: Iterable[str]) -> int:
 
 
 def _front() -> str:
-    left = "M98,12 C98,28 94,32 68,36 C38,41 26,56 18,98 L36,104 L44,82 C46,130 50,160 46,234"
-    right = "L198,234 C194,160 198,130 200,82 L208,104 L226,98 C218,56 206,41 176,36 C150,32 146,28 146,12"
+    left = "M98,12 C98,28 94,32 68,36 C38,41 26,56 18,98 L36,104 L44,82 C46,130 50,160 46,232"
+    right = "L198,232 C194,160 198,130 200,82 L208,104 L226,98 C218,56 206,41 176,36 C150,32 146,28 146,12"
     electrodes = "".join(
         f'<circle cx="{x}" cy="{y}" r="5" fill="{INK}"/><text x="{x + dx}" y="{y + 5}" font-weight="bold">{name}</text>'
         for name, x, y, dx in (("RA", 36, 54, -22), ("LA", 208, 54, 22), ("LL", 184, 224, 26))
@@ -137,4 +137,4 @@ def _legend(dashed: tuple[str, ...], basis: tuple[str, ...]) -> str:
     if not dashed:
         return ""
     text = f"dashed: adds nothing new, computable from {' and '.join(basis)}"
-    return f'<text x="4" y="{HEIGHT_PX - 2}" text-anchor="start">{text}</text>'
+    return f'<text x="4" y="{HEIGHT_PX - 6}" text-anchor="start">{text}</text>'

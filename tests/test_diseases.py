@@ -165,7 +165,8 @@ def axis_degrees(people):
 def test_fascicle_blocks_turn_the_axis():
     usual = np.median(axis_degrees(hearts()))
     assert 0 < usual < 75
-    assert np.median(axis_degrees(hearts(conduction.fascicle_block, anterior=True))) < -30
+    for severity, axis in ((0.0, -30), (1.0, -45)):  # -45 by definition; these hearts are young and upright
+        assert np.median(axis_degrees(hearts(conduction.fascicle_block, severity, anterior=True))) < axis
     assert np.median(axis_degrees(hearts(conduction.fascicle_block, anterior=False))) > 90
 
 
@@ -244,5 +245,31 @@ def test_what_qrs_gains_st_and_t_lose():
 
 
 def test_the_ill_differ_from_the_healthy_also_where_their_diagnosis_does_not_say_so(healthy):
-    worn = beats(hearts(diseases.worn))
+    people = hearts(diseases.worn)
+    worn = beats(people)
     assert at(worn["V5"], 280, 340) < 0.8 * at(healthy["V5"], 280, 340)
+    assert at(worn["V5"], 120, 180) < at(healthy["V5"], 120, 180) - 0.02
+    assert np.median(axis_degrees(people)) < np.median(axis_degrees(hearts())) - 10
+    assert p_wave(people, "V1").min() < p_wave(hearts(), "V1").min() - 0.01
+
+
+def test_a_thick_left_wall_leaves_no_deeper_s_in_lead_i(healthy):
+    depth = lambda beat: np.median(-beat["I"][:, TIME_MS < 110].min(axis=1))  # noqa: E731
+    assert depth(beats(hearts(diseases.left_hypertrophy, strain=False))) < depth(healthy) + 0.05
+
+
+def test_right_hypertrophy_turns_t_in_v1_and_spares_it_in_v6(healthy):
+    strained = beats(hearts(diseases.right_hypertrophy, strain=True))
+    assert at(strained["V1"], 280, 340) < -0.1 < at(healthy["V1"], 280, 340)
+    assert at(strained["V6"], 280, 340) > 0.8 * at(healthy["V6"], 280, 340)
+
+
+def test_an_incomplete_right_block_takes_from_the_s_in_v1_and_v2(healthy):
+    blocked = beats(hearts(conduction.right_bundle_block, complete=False))
+    for name in ("V1", "V2"):
+        assert np.median(blocked[name][:, TIME_MS < 110].min(axis=1)) > np.median(healthy[name][:, TIME_MS < 110].min(axis=1))
+
+
+def test_slight_st_depression_does_not_lift_st_in_front(healthy):
+    low = beats(hearts(diseases.low_st))
+    assert at(low["V2"], 120, 180) < at(healthy["V2"], 120, 180) + 0.03

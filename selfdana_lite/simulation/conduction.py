@@ -33,10 +33,10 @@ def right_bundle_block(heart: Heart, rng: np.random.Generator, severity: float, 
     late = rotation(rng.normal(0, 12, 3)) @ np.array([-0.58, -0.30, 0.80]) * size
     width = 0.115 * qrs_ms if complete else 10
     terminal = Waves.of((qrs_ms - 4.6 * width, width, 0.8 * late), (qrs_ms - 2.5 * width, width, late))
-    if complete:  # the right ventricle starts to show while the left one's back wall still fires
-        onset_mv = np.linalg.norm(late) * np.array([-0.25, -0.35, 0.75])
-        terminal = terminal + Waves.of((qrs_ms - 6.0 * width, 0.6 * width, onset_mv))
-    return heart.with_ventricles(heart.ventricles + terminal, qrs_ms, rng.uniform(0.7, 1.2))
+    # The right ventricle starts to show while the left one's back wall still fires, which takes from the S in V1 and V2.
+    onset_mv = np.linalg.norm(late) * np.array([-0.25, -0.35, 0.75])
+    onset = (qrs_ms - 6.0 * width, 0.6 * width, onset_mv) if complete else (0.62 * qrs_ms, 9, 0.9 * onset_mv)
+    return heart.with_ventricles(heart.ventricles + terminal + Waves.of(onset), qrs_ms, rng.uniform(0.7, 1.2))
 
 
 def left_bundle_block(heart: Heart, rng: np.random.Generator, severity: float, complete: bool) -> Heart:
@@ -53,12 +53,12 @@ def left_bundle_block(heart: Heart, rng: np.random.Generator, severity: float, c
 def fascicle_block(heart: Heart, rng: np.random.Generator, severity: float, anterior: bool) -> Heart:
     """Half of the left ventricle comes 20 ms late and unopposed: last vector up and left (LAFB) or down and right (LPFB)."""
     qrs_ms = min(heart.qrs_ms + rng.uniform(6, 14), 119)
-    size = (0.45 + 0.55 * severity) * rng.uniform(0.7, 1.1)
-    first, last = (0.10, 0.30, 0.0), (-0.35, -0.95, -0.05)
+    size = (0.75 + 0.40 * severity) * rng.uniform(0.7, 1.1)  # an axis beyond -45 degrees is what the diagnosis asks for
+    first, last = (0.10, 0.45, 0.0), (-0.35, -1.00, -0.10)
     if not anterior:
         first, last = (0.20, -0.40, 0.1), (-0.85, 0.80, -0.05)
     turned = Waves.of((20, 8, 0.35 * np.array(first)), (46, 10, 0.7 * np.array(last)), (62, 11, 0.55 * np.array(last)))
-    usual = heart.ventricles.stretched(qrs_ms / heart.qrs_ms)
+    usual = heart.ventricles.scaled(0.9).stretched(qrs_ms / heart.qrs_ms)
     return heart.with_ventricles(usual + turned.scaled(size).stretched(qrs_ms / 90), qrs_ms, rng.uniform(0.2, 0.6))
 
 

@@ -11,6 +11,7 @@ import wfdb
 from selfdana_lite.leads import LEADS
 from selfdana_lite.markdown import markdown_table
 from selfdana_lite.simulation.patients import LABEL_NAMES
+from selfdana_lite.simulation.transfer_figures import TRANSFER_CSV, transfer_section
 
 LICENCE = "CC0 1.0"
 WFDB_GAIN_PER_MV = 1000  # one step is one microvolt, as in signals.npy
@@ -52,7 +53,7 @@ def write_wfdb_records(folder: Path, signals_uv: np.ndarray, table: pd.DataFrame
 
 
 def data_card(table: pd.DataFrame, seed: int, sampling_rate_hz: int, samples: int) -> str:
-    """The data card in Markdown, every figure computed from the table."""
+    """The data card in Markdown, every figure computed from the table or measured by transfer.py."""
     people = table.drop_duplicates("patient_id")
     return f"""# Simulated twelve-lead ECGs
 
@@ -72,7 +73,8 @@ McSharry et al. 2003, Sameni et al. 2007.
 ## Intended use and limits
 
 - Meant for: lessons, tests, trying out code on a laptop without a network.
-- Not meant for: any statement about people. A model's score here says nothing about its score on real recordings.
+- Not meant for: any statement about people. A score on these recordings is not a score on real ones; how far training
+  on simulation carries to real recordings was measured, see below.
 - One dipole stands for the whole heart; real chest leads also see which wall is near.
 - Labels are the diseases that were simulated, mild cases included; no reader has looked at the traces.
 - Not simulated: pacemakers, flutter, higher-degree block, swapped or loose electrodes, children.
@@ -92,6 +94,10 @@ Folds 1 to 10 by patient, each with every class (recordings per class):
 Median (5th to 95th percentile) per class; QTc after Fridericia. PR is absent in fibrillation.
 
 {markdown_table(interval_table(table))}
+
+## What training on simulation is worth on real recordings
+
+{transfer_section(pd.read_csv(TRANSFER_CSV))}
 
 ## Files
 

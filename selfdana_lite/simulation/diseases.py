@@ -32,7 +32,7 @@ WALLS = {
     "inferior": (0.05, 0.72, -0.05),
     "inferolateral": (0.50, 0.62, -0.20),
     "posterior": (0.20, 0.28, -0.75),
-    "inner layer": (0.65, 0.40, -0.60),  # of the whole left ventricle: what does not cancel points to its free wall
+    "inner layer": (0.75, 0.40, -0.35),  # of the whole left ventricle: what does not cancel points to its free wall
 }
 
 
@@ -42,10 +42,21 @@ def _towards(wall: str, rng: np.random.Generator) -> np.ndarray:
 
 
 def worn(heart: Heart, rng: np.random.Generator, severity: float) -> Heart:
-    """What the ill share whatever they are ill of: T lower in the left leads, and the loops turned to the back and up."""
+    """What the ill share whatever they are ill of, mostly years of high pressure.
+
+    The left ventricle outweighs the right one (QRS up, left and back), ST and T are lower in the left leads, and the left
+    atrium bears its share of the load (late P to the back).
+    """
     lower = 1 - severity * rng.uniform(0.2, 0.8, 2)
-    turn = rotation(severity * rng.normal([0, 12, -4], [6, 12, 14]))
-    return replace(heart, ventricles=heart.ventricles.transformed(turn), t_mv=heart.t_mv * [*lower, rng.uniform(0.7, 1.2)])
+    turn = rotation(severity * rng.normal([0, 10, -20], [6, 12, 14]))
+    late_p = severity * rng.uniform(0.01, 0.05) * np.array([0.7, 0.1, -1.0])
+    return replace(
+        heart,
+        atria=heart.atria + Waves.of((0.70 * heart.p_ms, 15, late_p)),
+        ventricles=heart.ventricles.transformed(turn @ np.diag([1 + 0.25 * severity, 1, 1])),
+        st_mv=heart.st_mv * (1 - 0.3 * severity) - severity * rng.uniform(0, 0.07) * np.array([1.0, 0.4, 0.1]),
+        t_mv=heart.t_mv * [*lower, rng.uniform(0.7, 1.2)],
+    )
 
 
 def infarct(heart: Heart, rng: np.random.Generator, severity: float, wall: str, stage: str) -> Heart:
@@ -87,7 +98,8 @@ def flat_t(heart: Heart, rng: np.random.Generator, severity: float) -> Heart:
 
 def low_st(heart: Heart, rng: np.random.Generator, severity: float) -> Heart:
     """Non-specific: ST slightly depressed opposite the main QRS, T lower."""
-    main = heart.ventricles.area_mv_ms() + np.array([15, 8, 0])  # a small QRS has to point somewhere
+    # Left and down, hardly to the front: ST falls in V5 without rising in V2. A small QRS has to point somewhere, too.
+    main = heart.ventricles.area_mv_ms() * [1, 1, 0.2] + np.array([15, 8, 0])
     return replace(
         heart,
         st_mv=heart.st_mv - (0.025 + 0.06 * severity) * main / np.linalg.norm(main),
@@ -108,17 +120,19 @@ def long_qt(heart: Heart, rng: np.random.Generator, severity: float) -> Heart:
 
 def left_hypertrophy(heart: Heart, rng: np.random.Generator, severity: float, strain: bool) -> Heart:
     """More muscle on the left: forces grow to the left and back. With strain, ST and T oppose them."""
-    left, down, front = 1.25 + 0.5 * severity, 1.3 + 0.4 * severity, 1.25 + 0.5 * severity
+    gains = np.diag([1.15 + 0.3 * severity, 1.2 + 0.3 * severity, 1.2 + 0.4 * severity])
     qrs_ms = min(heart.qrs_ms * rng.uniform(1.02, 1.12), 118)
-    grown = heart.ventricles.transformed(np.diag([left, down, front])).stretched(qrs_ms / heart.qrs_ms)
+    grown = heart.ventricles.transformed(gains).stretched(qrs_ms / heart.qrs_ms)
     scale = qrs_ms / 90
     # The thick wall outweighs septum and right ventricle from early on: R grows late or not at all from V1 to V3.
     early = (0.15 + 0.5 * severity) * rng.uniform(0.3, 1.3) * np.array([0.25, 0.25, -0.9])
-    grown = grown + Waves.of((28, 9, 0.7 * early), (44, 11, early)).stretched(scale)
+    # The free wall fires longest and last: R grows in V5 and V6, and no S grows with it in I.
+    free_wall = (0.2 + 0.35 * severity) * rng.uniform(0.5, 1.2) * np.array([1.0, 0.2, -0.1])
+    grown = grown + Waves.of((28, 9, 0.7 * early), (44, 11, early), (52, 12, free_wall)).stretched(scale)
     heart = replace(heart, ventricles=grown, qrs_ms=qrs_ms)
     if not strain:
         return replace(heart, t_mv=heart.t_mv * [rng.uniform(0.4, 1), rng.uniform(0.5, 1), 1.1])
-    opposed = (0.3 + 0.6 * severity) * rng.uniform(0.6, 1.2) * np.array([-1.0, -0.5, 0.9])
+    opposed = (0.3 + 0.6 * severity) * rng.uniform(0.6, 1.2) * np.array([-1.0, -0.5, 0.6])
     return replace(heart, st_mv=heart.st_mv + 0.10 * opposed, t_mv=heart.t_mv * [0.5, 0.5, 1.0] + 0.2 * opposed)
 
 
@@ -127,8 +141,8 @@ def right_hypertrophy(heart: Heart, rng: np.random.Generator, severity: float, s
     scale = heart.qrs_ms / 90
     right = (0.5 + 0.8 * severity) * (rotation(rng.normal(0, 12, 3)) @ np.array([-0.8, 0.25, 0.55]))
     grown = heart.ventricles.scaled(0.85) + Waves.of((46, 11, 0.4 * right), (64, 12, 0.7 * right)).stretched(scale)
-    opposed = (0.25 if strain else 0.08) * np.array([0.3, -0.3, -0.8])
-    return replace(heart, ventricles=grown, st_mv=heart.st_mv + 0.2 * opposed, t_mv=heart.t_mv * 0.7 + opposed)
+    opposed = (0.3 if strain else 0.15) * np.array([0.4, 0.0, -0.9])
+    return replace(heart, ventricles=grown, st_mv=heart.st_mv + 0.3 * opposed, t_mv=heart.t_mv + opposed)
 
 
 def large_atrium(heart: Heart, rng: np.random.Generator, severity: float, left: bool) -> Heart:

@@ -23,7 +23,7 @@ CHEST_ANGLES = {
     "V6": -5,
 }  # degrees round the chest, from the left
 WIDTH_PX, HEIGHT_PX = 480, 250
-FRONT, LIMB_PX = (122, 120), 54  # the heart from the front; how long a limb lead is drawn
+FRONT, LIMB_PX = (122, 120), 50  # the heart from the front; how long a limb lead is drawn
 CHEST, CHEST_RADII = (360, 138), (86, 72)  # the slice, seen from the feet: front at the top, left at the right
 HEART = (372, 128)
 SKIN = 'fill="#fbf3ec" stroke="#a08c7a" stroke-width="1.5"'

@@ -2,7 +2,7 @@
 
 from selfdana_lite.explore.augmentation_view import AugmentationChoice, AugmentationView
 from selfdana_lite.explore.colours import CLASS_COLOURS, LEAD_COLOURS, LEAD_DASHES, class_colours
-from selfdana_lite.explore.crowd import Answer, Crowd, answer_for, crowd_of, nearest_samples, strangeness, what_if_file
+from selfdana_lite.explore.crowd import Answer, Crowd, Crowds, answer_for, crowd_of, nearest_samples, strangeness, what_if_file
 from selfdana_lite.explore.crowd_figures import crowd_figure, describe_crowd, describe_probabilities, probability_figure
 from selfdana_lite.explore.ecg_layout import LAYOUTS
 from selfdana_lite.explore.ecg_marks import Marks, describe_marks, find_marks
@@ -39,6 +39,7 @@ __all__ = [
     "AugmentationView",
     "Choice",
     "Crowd",
+    "Crowds",
     "ECGView",
     "ECGViewer",
     "Explorer",

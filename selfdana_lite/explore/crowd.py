@@ -3,6 +3,7 @@
 A `Crowd` is the samples seen through some leads; an `Answer` is one recording beside them, seen through the same leads.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.downstream import Classifier, embed
-from selfdana_lite.leads import LEAD_SETS, LeadError, parse_leads
+from selfdana_lite.leads import LEAD_SETS, LEADS, LeadError, parse_leads
 from selfdana_lite.recording import Recording
 
 UNLABELLED = "no label"
@@ -43,7 +44,22 @@ class Answer:
     probabilities: np.ndarray  # [classes]
 
 
-def crowd_of(clf: Classifier, samples: EcgDataset, leads: str | tuple[str, ...]) -> Crowd:
+class Crowds:
+    """The same samples through any leads; each set of leads is embedded once, and kept."""
+
+    def __init__(self, clf: Classifier, samples: EcgDataset) -> None:
+        self.clf, self.samples = clf, samples
+        self._kept: dict[tuple[str, ...], Crowd] = {}
+
+    def through(self, leads: str | Iterable[str]) -> Crowd:
+        """crowd_of these leads, whose order does not matter."""
+        names = tuple(sorted(parse_leads(leads), key=LEADS.index))
+        if names not in self._kept:
+            self._kept[names] = crowd_of(self.clf, self.samples, names)
+        return self._kept[names]
+
+
+def crowd_of(clf: Classifier, samples: EcgDataset, leads: str | Iterable[str]) -> Crowd:
     """The samples through these leads. Take samples that the classifier has not learnt from.
 
     Raises LeadError where a sample lacks one of the leads.
@@ -62,11 +78,17 @@ def crowd_of(clf: Classifier, samples: EcgDataset, leads: str | tuple[str, ...])
         axes=_with_settled_signs(axes[:2]),
         explained=float((sizes[:2] ** 2).sum() / (sizes**2).sum()),
         loneliness=np.where(strangers, _distances(standard, standard), np.inf).min(axis=1),
-        probabilities=clf.predict_proba(samples, names),
+        probabilities=_probabilities(clf, torch.from_numpy(raw).to(clf.head.weight.device)),
         labels=samples.labels,
         label_names=samples.label_names,
         table=samples.table,
     )
+
+
+@torch.no_grad()
+def _probabilities(clf: Classifier, raw: torch.Tensor) -> np.ndarray:
+    """What the head makes of embeddings [records, D]: [records, classes]."""
+    return torch.sigmoid(clf.head(raw)).cpu().numpy()
 
 
 def _with_settled_signs(axes: np.ndarray) -> np.ndarray:
@@ -87,8 +109,8 @@ def answer_for(clf: Classifier, recording: Recording, crowd: Crowd) -> Answer:
     signals_mv = torch.from_numpy(recording.select(crowd.leads).signal_mv)[None]  # [1, leads, samples]
     raw = clf.encoder(signals_mv.to(clf.head.weight.device), crowd.leads)  # [1, D]
     standard = (raw[0].cpu().numpy() - crowd.mean) / crowd.deviation
-    probabilities = torch.sigmoid(clf.head(raw))[0].cpu().numpy()
-    return Answer(crowd.axes @ standard, _distances(standard[None], crowd.embeddings)[0], probabilities)
+    distances = _distances(standard[None], crowd.embeddings)[0]
+    return Answer(crowd.axes @ standard, distances, _probabilities(clf, raw)[0])
 
 
 def what_if_file(clf: Classifier, recording: Recording) -> pd.DataFrame:

@@ -66,13 +66,15 @@ def describe_limb_leads(recording: Recording) -> str:
 
 
 def limb_figure(recording: Recording) -> go.Figure:
-    """The limb lead that fits worst, as recorded and as I and II give it; empty where the limb leads cannot be checked.
+    """The limb lead that fits worst, as recorded and as I and II give it: where the lines lie on each other the law holds.
 
-    Always two traces. Where they lie on each other the law holds.
+    Small and empty where there is no third limb lead beside I and II.
     """
     lead, recorded_mv, computed_mv = _worst_limb_lead(recording)
+    if not lead:
+        hidden = {"visible": False}
+        return go.Figure(layout={"width": 600, "height": 10, "margin": {"t": 0, "b": 0}, "xaxis": hidden, "yaxis": hidden})
     time_s = np.arange(len(recorded_mv)) / recording.sampling_rate_hz
-    title = f"Lead {lead}: as recorded, and as I and II give it" if lead else "No third limb lead beside I and II to check"
     figure = go.Figure(
         [
             go.Scatter(x=time_s, y=recorded_mv, name="recorded", line={"color": INK, "width": 1.5}),
@@ -82,7 +84,13 @@ def limb_figure(recording: Recording) -> go.Figure:
     figure.update_xaxes(title="time (s)", fixedrange=True, zeroline=False)
     figure.update_yaxes(title="mV", fixedrange=True, zeroline=False, gridcolor="#dddddd")
     return figure.update_layout(
-        title={"text": title, "font": {"size": 16}, "x": 0.01, "y": 0.97, "yanchor": "top"},
+        title={
+            "text": f"Lead {lead}: as recorded, and as I and II give it",
+            "font": {"size": 16},
+            "x": 0.01,
+            "y": 0.97,
+            "yanchor": "top",
+        },
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
         width=600,
         height=240,

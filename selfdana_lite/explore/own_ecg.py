@@ -15,8 +15,9 @@ import plotly.graph_objects as go
 
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.downstream import Classifier
-from selfdana_lite.explore.crowd import answer_for, crowd_of
+from selfdana_lite.explore.crowd import Crowds, answer_for
 from selfdana_lite.explore.crowd_figures import crowd_figure, describe_crowd, describe_probabilities, probability_figure
+from selfdana_lite.explore.ecg_layout import ONLY_PRESENT
 from selfdana_lite.explore.ecg_paper import describe_ecg, ecg_figure
 from selfdana_lite.explore.explorer import Explorer
 from selfdana_lite.explore.lead_mapper import LeadMapper
@@ -25,6 +26,8 @@ from selfdana_lite.explore.own_file import REFUSALS, SUFFIXES, WINDOW_S, Asked, 
 from selfdana_lite.explore.quality_picture import describe_quality, quality_figure
 from selfdana_lite.quality import quality_report
 from selfdana_lite.recording import Recording
+
+FEW_LEADS = 4  # so few are drawn whole, one below the other; more as a quarter each, as on paper
 
 
 class OwnEcg(Explorer):
@@ -37,7 +40,7 @@ class OwnEcg(Explorer):
 
     def __init__(self, clf: Classifier, samples: EcgDataset, files: Mapping[str, Path] | None = None) -> None:
         super().__init__()
-        self.clf, self.samples, self.crowds = clf, samples, {}
+        self.clf, self.samples, self.crowds = clf, samples, Crowds(clf, samples)
         self.asked = self.mapper = self.used = None
         self.folder = Path(tempfile.mkdtemp(prefix="own-ecg-"))
         weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
@@ -144,11 +147,10 @@ class OwnEcg(Explorer):
                 self._answer(self.used)
 
     def _answer(self, used: Recording) -> None:
-        if used.leads not in self.crowds:  # the one slow step, once for each set of leads
-            self.crowds[used.leads] = crowd_of(self.clf, self.samples, used.leads)
-        crowd = self.crowds[used.leads]
+        crowd = self.crowds.through(used.leads)  # the one slow step, once for each set of leads
         answer = answer_for(self.clf, used, crowd)
-        paper = ecg_figure(used.signal_mv, used.leads, used.sampling_rate_hz, used.source)
+        layout = ONLY_PRESENT if len(used.leads) <= FEW_LEADS else "3x4"
+        paper = ecg_figure(used.signal_mv, used.leads, used.sampling_rate_hz, used.source, layout)
         self.paper.show(paper, describe_ecg(used.signal_mv, used.leads))
         self.map.show(crowd_figure(answer, crowd), describe_crowd(answer, crowd))
         self.probabilities.show(probability_figure(answer, crowd), describe_probabilities(answer, crowd))

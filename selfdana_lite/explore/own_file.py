@@ -62,11 +62,11 @@ def for_encoder(recording: Recording, start_s: float, rate_hz: float = 100.0) ->
 
 
 def save_uploads(uploads: Iterable[Mapping], folder: Path) -> Path:
-    """Write uploaded files ({"name", "content"}) into a new folder under safe names, and return the one to read.
+    """Write uploaded files ({"name", "content"}) into an empty folder under safe names, and return the one to read.
 
     Raises RecordingError where it is not clear which that is: one file, or a .hea with the files that it names.
     """
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for upload in uploads:
         path = folder / _safe_name(upload["name"])

@@ -5,6 +5,7 @@ import re
 import sys
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -15,6 +16,7 @@ from selfdana_lite import explore
 
 sys.path.append(str(ROOT / "notebooks"))
 import course
+import foreign_files
 
 SCORES = pd.DataFrame(
     {"lead_set": list(sd.LEAD_SETS), "macro_auroc": [0.85, 0.80, 0.82, 0.83, 0.79, 0.75], "low": 0.7, "high": 0.9}
@@ -98,6 +100,72 @@ def test_check_gain(gain, said):
     assert course.check_gain(gain, RESULTS, MODEL).startswith("Right") == (gain == 0.1)
 
 
+@pytest.fixture(scope="module")
+def inbox(tmp_path_factory, samples_path):
+    """The foreign files of lesson 10."""
+    held_out = sd.EcgDataset.open(samples_path).where(folds=[9, 10])
+    return foreign_files.make_foreign_files(tmp_path_factory.mktemp("lesson") / "inbox", held_out)[0]
+
+
+@pytest.mark.parametrize(
+    ("units_per_mv", "said"),
+    [
+        (1_000_000, "Right: With 1e+06 units to the millivolt"),
+        (None, "No answer yet"),
+        (1e-6, "turned round"),
+        (1_000, "more than any heart"),
+        (1, "more than any heart"),
+        (1e9, "less than any heart"),
+        (600_000, "no unit is 600000 to the millivolt"),
+        (0, "not a number above 0"),
+        ("nV", "not a number above 0"),
+    ],
+)
+def test_check_units(inbox, units_per_mv, said):
+    assert said in course.check_units(units_per_mv, inbox["unitless"])
+    assert course.check_units(units_per_mv, inbox["unitless"]).startswith("Right") == (units_per_mv == 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        ("II, aVL", "Right: with II and aVL exchanged the residual goes from"),
+        (("avl", "ii"), "Right: with aVL and II exchanged"),
+        (None, "No answer yet"),
+        ("I, II", "Not yet: with I and II exchanged"),
+        ("III, aVF", "Not yet: with III and aVF exchanged"),
+        ("V1, V2", "Not yet: V1 and V2 are chest leads"),
+        ("II, V2", "Not yet: V2 is a chest lead."),
+        ("II", "Not yet: 1 named"),
+        ("II, VL", "Not yet: Unknown lead 'VL'"),
+        (2, "Not yet: 'int' object"),
+    ],
+)
+def test_check_exchange(inbox, pair, said):
+    clinic = sd.read_recording(inbox["clinic"])
+    assert course.check_exchange(pair, clinic).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("samples", "said"),
+    [
+        (1000, "Right: 10 s times 100 samples a second are 1000"),
+        (None, "No answer yet"),
+        (15_360, "neither cut nor resampled"),
+        (5120, "at the old rate"),
+        (3000, "this is the whole file at 100 Hz"),
+        (26_214, "ratio of the rates is turned round"),
+        (999, "has as many samples as seconds times samples a second"),
+        ("1000", "one number is wanted"),
+    ],
+)
+def test_check_samples(inbox, samples, said):
+    watch = sd.read_recording(inbox["watch"])
+    assert said in course.check_samples(samples, watch, 10, 100)
+    assert course.check_samples(samples, watch, 10, 100).startswith("Right") == (samples == 1000)
+    assert watch.window(0, 10).resample(100).signal_mv.shape[1] == 1000
+
+
 def test_an_answer_stays_folded():
     shown = course.reveal("Open", "It is **0.8**.")
     assert shown.data.startswith("<details><summary>Open</summary>\n\nIt is **0.8**.")
@@ -107,7 +175,7 @@ def solutions_of(stem):
     """The folded solution under each exercise of a lesson, by the name of the check that follows the answer."""
     cells = nbformat.read(ROOT / f"notebooks/{stem}.ipynb", as_version=4).cells
     for answer, solution in itertools.pairwise(cells):
-        if answer.cell_type == "code" and "course.check_" in answer.source:
+        if answer.cell_type == "code" and "print(course.check_" in answer.source:
             (code,) = re.findall(r"<summary>Solution</summary>\n\n```python\n(.*?)```", solution.source, re.DOTALL)
             yield answer.source, code
 
@@ -122,6 +190,26 @@ def test_every_solution_of_lesson_00_is_right(oracle, capsys):
         exec(solution, names)
         exec(answer.splitlines()[-1], names)
         assert capsys.readouterr().out.startswith("Right:")
+
+
+def test_every_solution_of_lesson_10_is_right(inbox, capsys):
+    recordings = {name: sd.read_recording(path) for name, path in inbox.items() if name != "unitless"}
+    limb = sd.LEAD_SETS["6-lead"]
+    names = {"np": np, "sd": sd, "course": course, "files": inbox, "recordings": recordings, "limb": limb}
+    names |= {"itertools": itertools, "residual_mv": residual_mv}
+    solutions = list(solutions_of("10_bring_your_own_ecg"))
+    assert len(solutions) == 3
+    for answer, solution in solutions:
+        exec(answer, names)
+        assert capsys.readouterr().out.startswith("No answer yet"), "the lesson is committed unanswered"
+        exec(solution, names)
+        exec(answer.splitlines()[-1], names)
+        assert capsys.readouterr().out.startswith("Right:")
+
+
+def residual_mv(recording, one, other):
+    """As lesson 10 defines it."""
+    return explore.limb_check(recording.rename({one: other, other: one})).residual_mv
 
 
 def test_the_exercises_meet_real_tables(samples_path):

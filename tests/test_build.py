@@ -267,9 +267,9 @@ def test_no_signal_goes_through_a_pipe(folder, tmp_path):
 
 
 def test_blocks_shrink_as_recordings_grow():
-    assert TEN_SECONDS.block == 64
+    assert TEN_SECONDS.block == 128
     assert Wanted(LEADS, 500.0, 0.0, 3600.0).block == 1
-    assert 1 < Wanted(LEADS, 500.0, 0.0, 60.0).block < 64
+    assert 1 < Wanted(LEADS, 500.0, 0.0, 60.0).block < 128
 
 
 def test_it_is_quiet_unless_a_bar_is_wanted(folder, capsys):

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import time
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_archives import CLASS_OF, SNOMED_OF, write_challenge_pair, write_challenge_tree, write_ptbxl_tree
 
+from selfdana_lite.building.challenge_layout import header_comments
 from selfdana_lite.building.listing import fold_of
 from selfdana_lite.building.superclasses import SNOMED_SUPERCLASSES, SUPERCLASSES, label_columns, snomed_superclasses
 from selfdana_lite.building.superclasses import scp_superclasses as superclasses_of
@@ -146,6 +148,14 @@ def test_challenge_codes_without_a_class_are_remarked_upon_and_no_diagnosis_is_a
     assert pd.isna(listing.rows["age"][0])
     assert pd.isna(listing.rows["sex"][0])
     assert "# Dx:" in listing.reasons[1]
+
+
+@pytest.mark.parametrize("text", ["\n" * 300_000, " " * 300_000, "#" * 300_000, "# " * 150_000, "\x00\xff" * 1000])
+def test_a_header_of_rubbish_is_no_diagnosis_and_takes_no_time(tmp_path, text):
+    (tmp_path / "x.hea").write_text(text)
+    begin = time.process_time()
+    assert header_comments(tmp_path / "x.hea") == {}
+    assert time.process_time() - begin < 1
 
 
 def test_challenge_with_codes_of_ones_own(challenge):

@@ -14,7 +14,7 @@ from selfdana_lite.recording import Recording, RecordingError
 
 MICROVOLT_PER_MV = 1000
 _LIMIT_MV = np.iinfo(np.int16).max / MICROVOLT_PER_MV
-_BLOCK_BYTES, _BLOCK_RECORDINGS = 16_000_000, 64  # what a process holds at a time, and what a kill can cost
+_BLOCK_BYTES, _BLOCK_RECORDINGS = 16_000_000, 128  # what a process holds at a time, and what a kill can cost
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pandas as pd
 from selfdana_lite.building.listing import Listing, files_below, make_listing
 from selfdana_lite.building.superclasses import SNOMED_SUPERCLASSES, label_columns, snomed_superclasses
 
-_COMMENT = re.compile(r"^\s*#\s*(Age|Sex|Dx)\s*:(.*)$", re.IGNORECASE | re.MULTILINE)
+_COMMENT = re.compile(r"^[ \t]*#[ \t]*(Age|Sex|Dx)[ \t]*:(.*)$", re.IGNORECASE | re.MULTILINE)
 _HEADER_BYTES = 1_000_000  # a header has about a thousand; whatever is larger is no header
 _SEX = {"m": 0, "male": 0, "f": 1, "female": 1}  # as in PTB-XL
 

@@ -8,6 +8,7 @@ from selfdana_lite.explore.ecg_layout import LAYOUTS
 from selfdana_lite.explore.ecg_marks import Marks, describe_marks, find_marks
 from selfdana_lite.explore.ecg_paper import describe_ecg, ecg_figure
 from selfdana_lite.explore.ecg_viewer import ECGView, ECGViewer
+from selfdana_lite.explore.embedding_map import EmbeddingMap
 from selfdana_lite.explore.explorer import Explorer
 from selfdana_lite.explore.lattice import describe_lattice, describe_lead_values, lattice_figure, lead_value_figure
 from selfdana_lite.explore.lead_mapper import LeadMapper, describe_limb_leads, limb_check, limb_figure
@@ -42,6 +43,7 @@ __all__ = [
     "Crowds",
     "ECGView",
     "ECGViewer",
+    "EmbeddingMap",
     "Explorer",
     "LeadMapper",
     "LeadPicker",

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,8 @@ def auroc_of_each(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
     By Mann and Whitney's ranks (1947): the positives' ranks, less what they would be if every positive came first.
     """
+    from scipy.stats import rankdata  # here, because it takes a second to import
+
     positive = np.asarray(labels) == 1
     ranks = rankdata(scores, axis=1)[:, positive]  # ties share their mean rank: [M, positives]
     n_positive, n_negative = positive.sum(), (~positive).sum()

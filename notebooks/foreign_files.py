@@ -71,9 +71,9 @@ def _people(samples: sd.EcgDataset) -> tuple[list[int], list[int]]:
 
 
 def _joined(samples: sd.EcgDataset, rows: Sequence[int]) -> sd.Recording:
-    """The recordings one after the other, each about its own middle so that they meet without a step of the baseline."""
+    """The recordings one after the other, each about its mean: they meet without a step, and sums of leads stay sums."""
     signals_mv = samples.batch(rows).numpy()  # [rows, leads, samples]
-    signals_mv = signals_mv - np.median(signals_mv, axis=2, keepdims=True)
+    signals_mv = signals_mv - signals_mv.mean(axis=2, keepdims=True)
     return sd.Recording(np.concatenate(signals_mv, axis=1), samples.sampling_rate_hz, samples.leads)
 
 

@@ -1,6 +1,8 @@
 """One recording out of a file, whatever its format."""
 
+import contextlib
 import os
+import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -40,14 +42,30 @@ def read_recording(
     with the file, whatever its bytes.
     """
     path = Path(path)
-    return _reader(path).read(path, gain=gain, sampling_rate_hz=sampling_rate_hz, leads=leads)
+    try:
+        _refuse_what_is_no_file(path)
+        return _reader(path).read(path, gain=gain, sampling_rate_hz=sampling_rate_hz, leads=leads)
+    except FileNotFoundError:
+        raise
+    except OSError as error:  # no permission, a name that is too long, a circle of links, a disk that fails
+        raise RecordingError(f"{str(path)[:300]} cannot be read: {error.strerror or error}; mend that, or copy it.") from error
+
+
+def _refuse_what_is_no_file(path: Path) -> None:
+    """A folder, a pipe, which would be waited on for ever, or a device. What is not there may be the name of a WFDB record."""
+    if "\0" in str(path):
+        raise RecordingError(f"{str(path)[:300]!r} holds a zero byte, and no file's name does.")
+    with contextlib.suppress(FileNotFoundError):
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise RecordingError(_about_folder(path))
+        if not stat.S_ISREG(mode):
+            raise RecordingError(f"{path} is a pipe, a socket or a device; give the name of a file.")
 
 
 def _reader(path: Path):
     """The module that reads this file: by its suffix, by a header beside it, or by its first bytes."""
     suffix = path.suffix.lower()
-    if path.is_dir():
-        raise RecordingError(_about_folder(path))
     if suffix in _READERS:
         return _READERS[suffix]
     if any(header.is_file() for header in (Path(f"{path}.hea"), path.with_suffix(".hea"))):

@@ -1,14 +1,16 @@
 """One recording: millivolt, hertz and lead names that can be trusted, whatever file it came from."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
-from scipy.signal import resample_poly
 
 from selfdana_lite.leads import LEAD_SETS, LEADS, LeadError, canonical_lead
+
+_LONGEST_NAME = 200
 
 
 class RecordingError(ValueError):
@@ -110,13 +112,13 @@ class Recording:
         """
         if not np.isfinite([start_s, length_s]).all():
             raise RecordingError(f"A window needs finite seconds; found a start of {start_s} s and a length of {length_s} s.")
-        start, samples = round(start_s * self.sampling_rate_hz), round(length_s * self.sampling_rate_hz)
-        if start < 0 or samples < 1 or start + samples > self.signal_mv.shape[1]:
+        start, samples = (np.rint(float(s) * self.sampling_rate_hz) for s in (start_s, length_s))  # infinite for absurd rates
+        if not (start >= 0 and samples >= 1 and start + samples <= self.signal_mv.shape[1]):
             raise RecordingError(
                 f"{self._named}: a window of {length_s:g} s from {start_s:g} s on does not fit; the recording is "
                 f"{self.seconds:g} s long ({self.signal_mv.shape[1]} samples at {self.sampling_rate_hz:g} Hz)."
             )
-        return replace(self, signal_mv=self.signal_mv[:, start : start + samples])
+        return replace(self, signal_mv=self.signal_mv[:, int(start) : int(start + samples)])
 
     def resample(self, sampling_rate_hz: float) -> "Recording":
         """The same at another rate, by polyphase filtering with SciPy's anti-aliasing filter.
@@ -144,6 +146,8 @@ class Recording:
         ratio = (Fraction(float(sampling_rate_hz)) / Fraction(self.sampling_rate_hz)).limit_denominator(10_000)
         if ratio == 1:
             return replace(self, sampling_rate_hz=float(sampling_rate_hz))
+        from scipy.signal import resample_poly  # here, because it takes a second to import
+
         signal = self.signal_mv.astype(np.float64)  # [leads, samples]
         first, step = signal[:, :1], (signal[:, -1:] - signal[:, :1]) / (signal.shape[1] - 1)
         level = signal - (first + step * np.arange(signal.shape[1]))
@@ -176,14 +180,20 @@ def name_leads(spellings: Sequence[str]) -> tuple[str, ...]:
     the others keep their own spelling. A spelling that comes again is numbered ("ecg", "ecg (2)"); an empty one becomes
     "channel 3", its place in the file.
     """
+    if longest := [name for name in map(str, spellings) if len(name) > _LONGEST_NAME]:
+        raise RecordingError(
+            f"{longest[0][:60]!r}... is {len(longest[0])} letters long; a lead's name has {_LONGEST_NAME} at most."
+        )
     own = [" ".join(str(name).split()) or f"channel {place}" for place, name in enumerate(spellings, start=1)]
     known = [canonical_lead(name) for name in own]
     names = list(own)
     for place, lead in enumerate(known):
         if lead and place == (own.index(lead) if lead in own else known.index(lead)):
             names[place] = lead
+    taken, times = set(), Counter(dict.fromkeys(names, 1))  # a file may have thousands of one name
     for place, name in enumerate(names):
-        times = 2
-        while names[place] in names[:place]:
-            names[place], times = f"{name} ({times})", times + 1
+        while names[place] in taken:
+            times[name] += 1
+            names[place] = f"{name} ({times[name]})"
+        taken.add(names[place])
     return tuple(names)

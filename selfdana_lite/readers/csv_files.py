@@ -20,6 +20,7 @@ from selfdana_lite.readers.watch_export import is_export, read_export
 from selfdana_lite.recording import Recording, RecordingError, name_leads
 
 _TIME_NAMES = {"time", "t", "elapsed time", "timestamp", "zeit", "temps", "tiempo", "tempo", "tijd"}
+_LONGEST_CELL = 300  # of a header
 _COUNTER_NAMES = {"", "index", "sample", "samples", "sample number", "sample #", "unnamed: 0"}
 
 
@@ -101,6 +102,8 @@ def _named(cells: Sequence[str], lines: Sequence[str], skipped: int, delimiter: 
 
 def _name_and_unit(cell: str) -> tuple[str, str]:
     """ "II (mV)", "V1 [uV]", "lead_ii_uV", "ms" -> the name, and the unit or "" where there is none."""
+    if len(cell) > _LONGEST_CELL:  # the patterns below would try every way to part it
+        return cell, ""
     if bracketed := re.fullmatch(r"(.*?)[\s_]*[\(\[]([^\(\)\[\]]*)[\)\]]", cell):
         return bracketed[1], bracketed[2].strip()
     name, unit = re.fullmatch(r"(.*?)[\s_,/]*([^\s_,/]*)", cell).groups()

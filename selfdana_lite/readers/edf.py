@@ -15,13 +15,14 @@ import edfio
 import numpy as np
 
 from selfdana_lite.leads import LeadError
+from selfdana_lite.readers.limits import MAX_LEADS, check_extent
 from selfdana_lite.readers.stated import agreed_rate_hz, chosen_rows
 from selfdana_lite.readers.units import to_millivolt, unit_notes
 from selfdana_lite.recording import Recording, RecordingError, name_leads
 
 _EDF, _BDF = b"0       ", b"\xffBIOSEMI"
-_MAX_SIGNALS = 4096  # the format has room for 9,999; the largest EEG caps need a tenth of this
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_END_OF_TEXT, _MAX_TEXTS = 0x14, 1_000_000  # a day has 86,400 seconds; each text takes a few microseconds and 400 bytes
 _BEFORE_COUNTS = 16 + 80 + 8 + 4 * 8 + 80  # bytes a signal before the counts of samples: label to prefiltering
 # What edfio raises on a header or on annotations that are damaged in a way that _reader_for does not look for.
 _DAMAGE = (ValueError, ArithmeticError, IndexError)
@@ -46,11 +47,12 @@ def read(
             edf = read_signals(path, header_encoding="latin-1")  # where the µ of µV is found
         if edf.reserved[3:5] == "+D" and not edf.is_continuous:
             raise RecordingError(f"{path} has gaps in time (EDF+D); write its stretches as files of their own.")
-        names = name_leads([signal.label for signal in edf.signals])
+        found = edf.signals  # which is put together anew each time it is asked for
+        names = name_leads([signal.label for signal in found])
         rows = chosen_rows(names, leads, str(path))
-        signals, names = [edf.signals[row] for row in rows], tuple(names[row] for row in rows)
+        signals, names = [found[row] for row in rows], tuple(names[row] for row in rows)
         rate_hz = agreed_rate_hz(_one_rate(signals, names, path), sampling_rate_hz, str(path))
-        values = _physical(signals, names, path)
+        values = _physical(signals, edf.num_data_records, names, path)
         notes = _notes(edf)
     except (RecordingError, LeadError):
         raise
@@ -69,16 +71,21 @@ def _reader_for(path: Path) -> Callable[..., edfio.Edf | edfio.Bdf]:
         if len(head) < 256 or not (bdf or head[:8] == _EDF):
             raise RecordingError(f"{path} is no EDF or BDF file: it starts with {head[:8]!r}; copy or export it again.")
         n_signals = _whole(head[252:256], "number of signals", path)
-        if not 1 <= n_signals <= _MAX_SIGNALS:
-            raise RecordingError(f"{path} says that it has {n_signals} signals; expected 1 to {_MAX_SIGNALS}.")
+        if not 1 <= n_signals <= MAX_LEADS:
+            raise RecordingError(f"{path} says that it has {n_signals} signals; expected 1 to {MAX_LEADS}.")
         per_signal = file.read(256 * n_signals)
     counts = per_signal[_BEFORE_COUNTS * n_signals :][: 8 * n_signals]
-    _check_sizes(path, head, [counts[8 * row : 8 * row + 8] for row in range(n_signals)], 3 if bdf else 2)
+    records, samples = _check_sizes(path, head, [counts[8 * row : 8 * row + 8] for row in range(n_signals)], 3 if bdf else 2)
+    marks = [per_signal[16 * row : 16 * row + 15].endswith(b"DF Annotations") for row in range(n_signals)]
+    _check_annotations(path, records, np.repeat(marks, np.multiply(samples, 3 if bdf else 2)))
     return edfio.read_bdf if bdf else edfio.read_edf
 
 
-def _check_sizes(path: Path, head: bytes, counts: Sequence[bytes], sample_bytes: int) -> None:
-    """Header and data records must fill the file exactly. counts: of samples in a data record, one a signal."""
+def _check_sizes(path: Path, head: bytes, counts: Sequence[bytes], sample_bytes: int) -> tuple[int, list[int]]:
+    """How many data records there are, and samples of each signal in one: they and the header must fill the file exactly.
+
+    counts: the header's fields for the latter.
+    """
     samples = [_whole(field, "number of samples in a data record", path) for field in counts]
     records = _whole(head[236:244], "number of data records", path)
     header_bytes = _whole(head[184:192], "length of the header", path)
@@ -96,6 +103,17 @@ def _check_sizes(path: Path, head: bytes, counts: Sequence[bytes], sample_bytes:
             f"{path} is truncated or damaged: its header promises {records} data records of {record_bytes} bytes after "
             f"{header_bytes} bytes, and there are {held} bytes after {256 * (1 + len(counts))}; copy or export it again."
         )
+    return expected, samples
+
+
+def _check_annotations(path: Path, records: int, of_annotations: np.ndarray) -> None:
+    """Refuse more texts than could be of use. of_annotations: bool, for each byte of a data record."""
+    if of_annotations.any():
+        shape = (records, len(of_annotations))
+        data = np.memmap(path, np.uint8, "r", offset=path.stat().st_size - records * len(of_annotations), shape=shape)
+        texts = np.count_nonzero(data[:, of_annotations] == _END_OF_TEXT)
+        if texts > _MAX_TEXTS:
+            raise RecordingError(f"{path} holds {texts} texts of annotations; expected up to {_MAX_TEXTS}: export it without.")
 
 
 def _whole(field: bytes, what: str, path: Path) -> int:
@@ -118,8 +136,8 @@ def _one_rate(signals: Sequence[edfio.EdfSignal], names: Sequence[str], path: Pa
     return rates[0]
 
 
-def _physical(signals: Sequence[edfio.EdfSignal], names: Sequence[str], path: Path) -> np.ndarray:
-    """float64 [signals, samples] in each signal's own unit."""
+def _physical(signals: Sequence[edfio.EdfSignal], records: int, names: Sequence[str], path: Path) -> np.ndarray:
+    """float64 [signals, samples] in each signal's own unit. records: how many data records the file has."""
     for signal, name in zip(signals, names, strict=True):
         scale = (*signal.digital_range, *signal.physical_range)
         if not all(map(math.isfinite, scale)) or scale[0] >= scale[1] or scale[2] == scale[3]:
@@ -127,6 +145,7 @@ def _physical(signals: Sequence[edfio.EdfSignal], names: Sequence[str], path: Pa
                 f"{path}: signal {name} maps {scale[0]} to {scale[1]} onto {scale[2]:g} to {scale[3]:g} "
                 f"{signal.physical_dimension}, which is no scale; mend its header."
             )
+    check_extent(len(signals), records * sum(signal.samples_per_data_record for signal in signals), path)
     return np.stack([signal.data for signal in signals])
 
 

@@ -1,5 +1,6 @@
 """Text files of numbers: their lines whatever the encoding, and tables of cells where each bad one is named by its line."""
 
+import contextlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ import pandas as pd
 from selfdana_lite.recording import RecordingError
 
 MAX_MEGABYTES = 100  # an hour of twelve leads at 250 Hz; a table of text needs about eight times its size to be read
+_MAX_LINES = 4_000_000  # two hours at 512 Hz; each takes some 150 bytes while it is read
+_MAX_LINE_BYTES = 20_000
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _MISSING = ("", "nan", "NaN", "NAN")
 
@@ -21,16 +24,33 @@ def read_lines(path: Path) -> list[str]:
             f"{path} holds {path.stat().st_size / 1e6:.0f} MB of text, more than {MAX_MEGABYTES}; cut it into parts, or "
             f"write it as EDF, WFDB or .npz."
         )
-    content = path.read_bytes()
-    encoding = "utf-16" if content.startswith(_UTF16_MARKS) else "utf-8-sig"
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")  # takes any byte, and has the µ of older Windows programs
-    if "\0" in text:
+    content, encoding = _decoded(path.read_bytes())
+    if b"\0" in content:
         raise RecordingError(f"{path} is no text: it holds zero bytes; name the file by its true format, or export it again.")
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace('"', "").replace("'", "")
-    return [line.strip(" ") for line in text.rstrip("\n ").split("\n")]
+    content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").translate(None, b"\"'").rstrip(b"\n ")
+    if content.count(b"\n") > _MAX_LINES:
+        raise RecordingError(f"{path} has more than {_MAX_LINES} lines; cut it into parts, or write it as EDF, WFDB or .npz.")
+    lines = content.split(b"\n")
+    longest = max(map(len, lines))
+    if longest > _MAX_LINE_BYTES:
+        raise RecordingError(
+            f"{path}, line {1 + list(map(len, lines)).index(longest)}: {longest} bytes in one line; expected a table of one "
+            f"line a sample, one column a lead, and at most {_MAX_LINE_BYTES} bytes a line."
+        )
+    return [line.decode(encoding).strip(" ") for line in lines]
+
+
+def _decoded(content: bytes) -> tuple[bytes, str]:
+    """The text in an encoding that has one byte for each of the signs that part lines and cells, and which one that is."""
+    if content.startswith(_UTF16_MARKS):
+        with contextlib.suppress(UnicodeDecodeError):
+            return content.decode("utf-16").encode(), "utf-8"
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content, "latin-1"  # takes any byte, and has the µ of older Windows programs
+    return content, "utf-8"
 
 
 def is_number(cell: str) -> bool:
@@ -49,8 +69,9 @@ def number_table(
     A comma that does not part cells is a decimal comma. Raises RecordingError, with the line counted from first_line, for
     a line with more or fewer cells than columns, and for a cell that is no number.
     """
+    separator = delimiter or "\t"  # no line should hold one then; where one does, there is a cell too many
     for number, line in enumerate(lines, start=first_line):
-        cells = line.count(delimiter) + 1 if delimiter else 1
+        cells = line.count(separator) + 1
         if cells != len(columns) or (cells == 1 and not line):
             raise RecordingError(
                 f"{source}, line {number}: found {cells if line else 'no'} cells where there should be {len(columns)} "
@@ -60,8 +81,8 @@ def number_table(
     decimal = "," if delimiter != "," and "," in text else "."
     try:
         table = pd.read_csv(
-            io.StringIO(text),
-            sep=delimiter or "\t",
+            io.BytesIO(text.encode()),
+            sep=separator,
             decimal=decimal,
             header=None,
             dtype=np.float64,

@@ -4,12 +4,16 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import wfdb
 
+from selfdana_lite.readers.limits import check_extent
 from selfdana_lite.readers.wfdb_header import BYTES, FLAC, Header, Signal
 from selfdana_lite.recording import RecordingError
+
+if TYPE_CHECKING:
+    import wfdb
 
 # What this matches cannot leave the folder, nor be a URL, which wfdb would open.
 _PLAIN_NAME = re.compile(r"[\w-]{1,200}(?:\.\w{1,20})?", re.ASCII)
@@ -42,7 +46,7 @@ def check_files(header: Header) -> tuple[int, dict[str, str]]:
     RecordingError where the header claims more than the files hold, or where a claim cannot be held against them.
     """
     notes: dict[str, str] = {}
-    frames = header.frames
+    frames, in_all = header.frames, 0
     for name, group in _groups(header).items():
         first, samples_a_frame = group[0], sum(signal.samples_per_frame for signal in group)
         size = _size(header, name)
@@ -63,6 +67,8 @@ def check_files(header: Header) -> tuple[int, dict[str, str]]:
                 f"{header.path} claims {frames} frames of {samples_a_frame} samples in {name}, which has {size} bytes in all; "
                 f"the file is truncated or the header wrong: copy both again."
             )
+        in_all += samples
+    check_extent(len(header.signals), in_all, header.path)
     return frames, notes
 
 
@@ -73,6 +79,8 @@ def read_steps(header: Header, frames: int) -> list[np.ndarray]:
     """
     if all(signal.fmt in _INTEGERS for signal in header.signals):
         return [steps for name, group in _groups(header).items() for steps in _integers(header, name, group, frames)]
+    import wfdb  # here, because it brings scipy's signal processing, a second to import
+
     name = str(header.path.absolute().with_suffix(""))
     try:
         _check_agreement(header, wfdb.rdheader(name))
@@ -126,7 +134,7 @@ def _integers(header: Header, name: str, group: Sequence[Signal], frames: int) -
     return [columns.reshape(-1) for columns in np.split(by_frame, ends[:-1], axis=1)]
 
 
-def _check_agreement(header: Header, theirs: wfdb.Record) -> None:
+def _check_agreement(header: Header, theirs: "wfdb.Record") -> None:
     """wfdb must have understood where the samples are as we have: it passes over letters such as é, and what it cannot read."""
     understood = zip(theirs.file_name, theirs.fmt, theirs.samps_per_frame, theirs.byte_offset, theirs.init_value, strict=True)
     ours = [(s.file, s.fmt, s.samples_per_frame, s.byte_offset, s.first_value) for s in header.signals]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from selfdana_lite.readers.limits import check_extent
 from selfdana_lite.readers.stated import agreed_rate_hz, chosen_rows, stated_names
 from selfdana_lite.readers.units import gain_per_lead, to_millivolt, unit_notes
 from selfdana_lite.readers.wfdb_files import check_files, inside, read_steps
@@ -56,6 +57,7 @@ def read(
     names, rows = _names_and_rows(signals, leads, source)
     keys = [list(signals)[row] for row in rows]
     units, per_frame = _agreed(parts, keys, names, signals, source)
+    check_extent(len(keys), len(keys) * per_frame * sum(piece.frames for piece in pieces), source)
     frame_rate = _frame_rate(header, parts)
     rate_hz = agreed_rate_hz(None if frame_rate is None else frame_rate * per_frame, sampling_rate_hz, source)
     stated = [factor is not None for factor in gain_per_lead(gain, units, names)]

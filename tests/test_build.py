@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import time
@@ -443,13 +444,17 @@ def test_it_is_faster_than_a_plain_loop_of_rdrecord(tmp_path):
     """CPU time of one process against the usual loop, which writes nothing; a pool divides what is left."""
     paths = write_many(tmp_path / "source", 300)
 
+    def loop():
+        for path in paths["path"]:
+            wfdb.rdrecord(str(tmp_path / "source" / path)[:-4])
+
+    def ours():
+        build(tmp_path / "source", labels=paths)
+        shutil.rmtree(tmp_path / "dataset")
+
     def cpu_s(do):
         begin = time.process_time()
         do()
         return time.process_time() - begin
 
-    def loop():
-        for path in paths["path"]:
-            wfdb.rdrecord(str(tmp_path / "source" / path)[:-4])
-
-    assert cpu_s(lambda: build(tmp_path / "source", labels=paths)) < 2 * cpu_s(loop)
+    assert min(cpu_s(ours) for _ in range(3)) < min(cpu_s(loop) for _ in range(3))  # about 0.7 of it

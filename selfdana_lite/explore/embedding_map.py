@@ -50,7 +50,7 @@ class EmbeddingMap(LeadView):
         self.atlas = Atlas(encoder, dataset)
         super().__init__(self.atlas.reference if leads is None else leads, picker)
         self.view = MapView()
-        self.method = ipywidgets.ToggleButtons(options=methods(), description="Method", style={"button_width": "70px"})
+        self.method = ipywidgets.Dropdown(options=methods(), description="Method", layout={"width": "200px"})
         self.colour_by = ipywidgets.Dropdown(options=list(GROUPINGS), description="Colour by", layout={"width": "200px"})
         self.metric = ipywidgets.Dropdown(options=METRICS, description="Near by", layout={"width": "200px"})
         self.drift_lines = ipywidgets.Checkbox(True, description="Drift lines", indent=False, layout={"width": "110px"})
@@ -66,10 +66,11 @@ class EmbeddingMap(LeadView):
             control.observe(self.redraw, "value")
         self.map.observe(self._clicked, "clicked")
         wrap = ipywidgets.Layout(flex_flow="row wrap")
-        controls = [self.lead_set, self.method, self.colour_by, self.metric, self.recording, self.drift_lines]
+        menus = ipywidgets.HBox([self.lead_set, self.method, self.colour_by, self.metric], layout=wrap)
+        below = ipywidgets.HBox([self.recording, self.drift_lines, self.status], layout=wrap)
         beside = ipywidgets.VBox([self.ecg, self.neighbours], layout={"width": "520px"})
         shown = ipywidgets.HBox([ipywidgets.Box([self.map], layout={"width": "630px"}), beside], layout=wrap)
-        self.children = [ipywidgets.HBox(controls, layout=wrap), self.status, self.error, shown]
+        self.children = [menus, below, self.error, shown]
 
     def scene(self) -> Scene:
         """What the controls ask of the atlas: at once where it is known, else with words of progress."""
@@ -115,4 +116,5 @@ class EmbeddingMap(LeadView):
 
 def neighbours_html(view: MapView, scene: Scene) -> str:
     """The neighbours in words and as a table."""
-    return f"<p>{describe_neighbours(view, scene)}</p>{neighbour_table(view, scene).to_html(border=0, justify='left')}"
+    table = neighbour_table(view, scene).to_html(border=0, justify="left")
+    return f'<div style="line-height: 1.4"><p>{describe_neighbours(view, scene)}</p>{table}</div>'

@@ -11,8 +11,8 @@ from selfdana_lite.explore.colours import FAINT, INK
 from selfdana_lite.explore.ecg_paper import FONT
 from selfdana_lite.explore.map_groups import GROUPINGS, RULES, UNLABELLED, Group, lead_words
 
-WIDTH_PX, HEIGHT_PX = 620, 500
-DRIFT_LINE = "#c8c8c8"
+WIDTH_PX, HEIGHT_PX = 620, 480
+DRIFT_LINE = "#a0a0a0"
 
 
 @dataclass(frozen=True)
@@ -166,11 +166,11 @@ def _paper(view: MapView, scene: Scene) -> dict:
         "title": {"text": title, "font": {"size": 16}, "x": 0.01, "y": 0.99, "yanchor": "top"},
         "xaxis": axis | {"title": {"text": x, "font": FONT}, "range": [low_x, high_x]},
         "yaxis": axis | {"title": {"text": y, "font": FONT}, "range": [low_y, high_y], "scaleanchor": "x"},
-        "legend": {"orientation": "h", "y": -0.13, "font": {"size": 12}, "itemsizing": "constant", "traceorder": "normal"},
+        "legend": {"x": 1.02, "y": 1, "font": {"size": 13}, "itemsizing": "constant", "traceorder": "normal"},
         "uirevision": f"{scene.flat_map.method} {view.colour_by}",  # a part that was zoomed in on stays in sight
         "width": WIDTH_PX,
         "height": HEIGHT_PX,
-        "margin": {"l": 60, "r": 10, "t": 32, "b": 40},
+        "margin": {"l": 60, "r": 145, "t": 32, "b": 50},  # the legend's place, whatever stands in it
         "plot_bgcolor": "white",
         "paper_bgcolor": "white",
         "font": FONT,

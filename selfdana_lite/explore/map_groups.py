@@ -34,11 +34,11 @@ def by_label(scene: Scene, row: int) -> Iterator[Group]:
     """A recording with one label belongs to it; with several, to a group of its own kind, whatever these are."""
     labels, names = scene.dataset.labels, scene.dataset.label_names
     counts, colours = labels.sum(axis=1), class_colours(names)
-    yield Group(UNLABELLED, np.flatnonzero(counts == 0), PALE, "circle-open")
-    yield Group(SEVERAL, np.flatnonzero(counts > 1), FAINT, "cross")
     for column, name in enumerate(names):
         rows = np.flatnonzero((counts == 1) & (labels[:, column] == 1))
         yield Group(name, rows, colours[name], SYMBOLS[column % len(SYMBOLS)])
+    yield Group(SEVERAL, np.flatnonzero(counts > 1), FAINT, "cross")
+    yield Group(UNLABELLED, np.flatnonzero(counts == 0), FAINT, "circle-open")
 
 
 def by_fold(scene: Scene, row: int) -> Iterator[Group]:
@@ -52,8 +52,8 @@ def by_fold(scene: Scene, row: int) -> Iterator[Group]:
 def by_lead_set(scene: Scene, row: int) -> Iterator[Group]:
     """Each recording twice: through the reference leads, and through the chosen ones."""
     everyone = np.arange(len(scene.dataset))
-    yield Group(f"through {lead_words(scene.reference)}", everyone, CLASS_COLOURS["NORM"], "circle-open", before=True)
-    yield Group(f"through {lead_words(scene.leads)}", everyone, CLASS_COLOURS["MI"], "diamond")
+    yield Group("reference leads", everyone, CLASS_COLOURS["NORM"], "circle-open", before=True)
+    yield Group("chosen leads", everyone, CLASS_COLOURS["MI"], "diamond")
 
 
 def by_patient(scene: Scene, row: int) -> Iterator[Group]:

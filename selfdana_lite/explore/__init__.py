@@ -2,6 +2,7 @@
 
 from selfdana_lite.explore.augmentation_view import AugmentationChoice, AugmentationView
 from selfdana_lite.explore.colours import CLASS_COLOURS, LEAD_COLOURS, LEAD_DASHES, class_colours
+from selfdana_lite.explore.cost_chart import CostChart, cost_figure, describe_costs
 from selfdana_lite.explore.crowd import Answer, Crowd, Crowds, answer_for, crowd_of, nearest_samples, strangeness, what_if_file
 from selfdana_lite.explore.crowd_figures import crowd_figure, describe_crowd, describe_probabilities, probability_figure
 from selfdana_lite.explore.ecg_layout import LAYOUTS
@@ -11,6 +12,7 @@ from selfdana_lite.explore.ecg_viewer import ECGView, ECGViewer
 from selfdana_lite.explore.embedding_map import EmbeddingMap
 from selfdana_lite.explore.explorer import Explorer
 from selfdana_lite.explore.lattice import describe_lattice, describe_lead_values, lattice_figure, lead_value_figure
+from selfdana_lite.explore.lead_answers import LeadAnswers
 from selfdana_lite.explore.lead_mapper import LeadMapper, describe_limb_leads, limb_check, limb_figure
 from selfdana_lite.explore.lead_picker import LeadPicker
 from selfdana_lite.explore.lead_set_explorer import Choice, LeadSetExplorer
@@ -28,6 +30,9 @@ from selfdana_lite.explore.scores import (
     score_table,
 )
 from selfdana_lite.explore.torso import describe_choice, redundant, torso_svg
+from selfdana_lite.explore.what_if_figure import WhatIf
+from selfdana_lite.explore.what_if_lab import WhatIfLab
+from selfdana_lite.explore.what_if_panel import WhatIfPanel
 
 __all__ = [
     "CLASS_COLOURS",
@@ -39,12 +44,14 @@ __all__ = [
     "AugmentationChoice",
     "AugmentationView",
     "Choice",
+    "CostChart",
     "Crowd",
     "Crowds",
     "ECGView",
     "ECGViewer",
     "EmbeddingMap",
     "Explorer",
+    "LeadAnswers",
     "LeadMapper",
     "LeadPicker",
     "LeadSetExplorer",
@@ -54,13 +61,18 @@ __all__ = [
     "OwnEcg",
     "PoolingChoice",
     "PoolingView",
+    "WhatIf",
+    "WhatIfLab",
+    "WhatIfPanel",
     "answer_for",
     "class_colours",
     "comparison_figure",
+    "cost_figure",
     "crowd_figure",
     "crowd_of",
     "describe_choice",
     "describe_comparison",
+    "describe_costs",
     "describe_crowd",
     "describe_ecg",
     "describe_lattice",

@@ -10,7 +10,7 @@ from selfdana_lite.explore.colours import INK
 from selfdana_lite.explore.ecg_paper import ABSENT, FONT
 from selfdana_lite.leads import LEADS
 
-ROW_MV, ROW_PX, WIDTH_PX = 1.5, 24, 910  # about 6 mm of a lead's 10 mm/mV paper: small, to have four side by side
+ROW_MV, ROW_PX, WIDTH_PX = 1.5, 21, 910  # 14 px a millivolt: small, to have four views side by side
 ZEROED, BARS = "#a04000", ("#56B4E9", "#E69F00")  # Okabe and Ito's blue for selection, orange for masking
 
 
@@ -88,7 +88,7 @@ def count_figure(counts: Mapping[str, np.ndarray], laws: Mapping[str, np.ndarray
         traces += [bars | share | {"showlegend": False}, law | share | {"showlegend": not panel}]
         domain = {"domain": [0.52 * panel, 0.52 * panel + 0.48], "range": [-0.6, len(found) - 0.4], "dtick": 1}
         axes[f"xaxis{suffix}"] = domain | {"fixedrange": True, "title": {"text": f"leads kept by {name}", "font": FONT}}
-    shares = {"range": [0, 1.1 * highest], "tickformat": ".0%", "gridcolor": "#dddddd", "fixedrange": True}
+    shares = {"range": [-0.07 * highest, 1.1 * highest], "tickformat": ".0%", "gridcolor": "#dddddd", "fixedrange": True}
     paper = axes | {
         "yaxis": shares,
         "height": 210,

@@ -123,12 +123,12 @@ def draw_counts(choice: AugmentationChoice, n_present: int) -> go.Figure:
 
 def describe_counts(choice: AugmentationChoice, n_present: int) -> str:
     """How often few leads are left, by law and as drawn, and how often none."""
-    words, counts = [], np.arange(n_present + 1)
+    words, counts, most = [], np.arange(n_present + 1), min(FEW, n_present)
     for (name, law), kept in zip(laws(choice, n_present).items(), kept_counts(choice, n_present).values(), strict=True):
-        few, drawn = _percent(law[: FEW + 1].sum()), _percent((kept <= FEW).mean())
+        few, drawn = _percent(law[: most + 1].sum()), _percent((kept <= most).mean())
         none = f"none with probability {_percent(law[0])}" if law[0] else "never none"
         words.append(
-            f"{name} leaves at most {FEW} of {n_present} leads with probability {few} ({drawn} of {choice.draws:,} draws), "
+            f"{name} leaves at most {most} of {n_present} leads with probability {few} ({drawn} of {choice.draws:,} draws), "
             f"{law @ counts:.1f} on average, and {none}."
         )
     return " ".join(words)
@@ -150,7 +150,7 @@ class AugmentationView(LeadView):
         self.recording = ipywidgets.IntSlider(0, 0, last, description="Recording", layout={"width": "320px"})
         self.recording.layout.display = None if last else "none"
         self.law = ipywidgets.ToggleButtons(
-            options=["uniform", "binomial"], description="Selection", style={"button_width": "76px"}
+            options=["uniform", "binomial"], description="Selection", style={"button_width": "76px"}, layout={"width": "270px"}
         )
         self.draws = ipywidgets.SelectionSlider(options=DRAWS, value=1000, description="Draws", layout={"width": "300px"})
         self.seed = ipywidgets.BoundedIntText(0, 0, 2**31 - 1, description="Seed", layout={"width": "190px"})

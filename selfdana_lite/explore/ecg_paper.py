@@ -125,7 +125,8 @@ def _labels(rows: Rows, cells: Sequence[Cell], views: Sequence[View]) -> list[di
 
 def _absent_label(cell: Cell, zero_mv: float) -> dict:
     wide_s = cell.end_s - cell.start_s
-    text = f"{cell.lead} absent" if wide_s >= 1.2 else f"{cell.lead}<br>absent" if wide_s >= 0.7 else cell.lead
+    sayings = {1.2: f"{cell.lead} absent", 0.7: f"{cell.lead}<br>absent", 0.4: cell.lead}  # by the seconds that they take
+    text = next((text for needed_s, text in sayings.items() if wide_s >= needed_s), "")
     at = {"x": (cell.start_s + cell.end_s) / 2, "y": zero_mv, "xanchor": "center", "yanchor": "middle"}
     return at | {"text": text, "font": FONT | {"color": "#555555"}, "showarrow": False}
 

@@ -174,7 +174,9 @@ class PoolingView(LeadView):
         self.choice = PoolingChoice(self.leads, slots)
         self.slots = ipywidgets.IntSlider(slots, 1, MOST_SLOTS, description="Slots", layout={"width": "300px"})
         self.op, self.fill = (
-            ipywidgets.ToggleButtons(options=options, description=name, style={"button_width": "70px"})
+            ipywidgets.ToggleButtons(
+                options=options, description=name, style={"button_width": "70px"}, layout={"width": "260px"}
+            )
             for name, options in (("Merge by", ["max", "mean"]), ("Fill by", ["repeat", "tile"]))
         )
         self.figure = LiveFigure(draw(self.choice), describe(self.choice))

@@ -13,7 +13,7 @@ from selfdana_lite.explore.colours import CLASS_COLOURS, FAINT, class_colours
 from selfdana_lite.leads import LEADS
 
 SEVERAL, UNLABELLED, OTHERS = "several labels", "no label", "other patients"
-PALE = "#b0b0b0"  # there for comparison only
+PALE = "#a0a0a0"  # there for comparison only
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "triangle-down", "pentagon", "hexagon", "star-square", "bowtie")
 PATIENTS = 5  # as many as are told apart at a glance
 
@@ -60,7 +60,7 @@ def by_patient(scene: Scene, row: int) -> Iterator[Group]:
     """The chosen recording's patient, and those with the most recordings; a line joins what belongs to one."""
     patient_ids = scene.dataset.patient_ids
     chosen = highlighted_patients(patient_ids, row)
-    yield Group(OTHERS, np.flatnonzero(~np.isin(patient_ids, chosen)), PALE, "circle")
+    yield Group(OTHERS, np.flatnonzero(~np.isin(patient_ids, chosen)), PALE, "circle-open")
     for patient, colour, symbol in zip(chosen, CLASS_COLOURS.values(), SYMBOLS, strict=False):
         yield Group(f"patient {patient}", np.flatnonzero(patient_ids == patient), colour, symbol, joined=True)
 

@@ -223,3 +223,74 @@ def test_the_exercises_meet_real_tables(samples_path):
     assert "score" in course.check_pair("I, V2", clf, recordings)
     results = pd.concat([scores.assign(model="m", stage=stage) for stage in ("untrained", "pre-trained")])
     assert course.check_gain(0.0, results, "m").startswith("Right")
+
+
+LEAD_TABLE = pd.DataFrame({"lead_set": ["I", "V2", "I, V2"], "macro_auroc": [0.7, 0.65, 0.82]})  # V2: 0.15 first, 0.12 second
+
+
+@pytest.mark.parametrize(
+    ("worth", "said"),
+    [
+        (0.135, "Right: V2 gains +0.150 if it comes first and +0.120 after I"),
+        (None, "No answer yet"),
+        ("0.135", "one number"),
+        (0.15, "if it comes first. In the other order"),
+        (0.12, "after I. In the other order"),
+        (0.27, "take the mean"),
+        (0.385, "chance"),
+        (0.185, "the value of I"),
+        (0.32, "both leads are worth together"),
+        (0.5, "0.500 is not the mean"),
+    ],
+)
+def test_check_worth(worth, said):
+    assert said in course.check_worth(worth, LEAD_TABLE)
+    assert course.check_worth(worth, LEAD_TABLE).startswith("Right") == (worth == 0.135)
+
+
+def test_the_value_by_hand_is_the_library_s():
+    by_hand = sd.lead_values(LEAD_TABLE.assign(n_leads=[1, 1, 2])).set_index("lead")["macro_auroc"]["V2"]
+    assert course.check_worth(by_hand, LEAD_TABLE).startswith("Right")
+
+
+CONFIRMED = pd.DataFrame(
+    {
+        "n_leads": [1, 2, 3],
+        "lead_set": ["V2", "I, V2", "I, V2, V5"],
+        "chosen_score": [0.80, 0.90, 0.92],
+        "confirmed_score": [0.76, 0.80, 0.83],
+        "best_there": [0.77, 0.83, 0.91],
+        "rank": [2, 5, 9],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("luck", "said"),
+    [
+        (0.03, "Right: I, V2 falls short by 0.030; it ranks 5"),
+        (None, "No answer yet"),
+        ([0.03], "one number"),
+        (-0.03, "sign"),
+        (0.1, "different patients"),
+        (0.07, "two best scores"),
+        (0.04, "mean over all sizes"),
+        (0.08, "this is the row of 3 leads"),
+        (0.5, "0.500 is not best_there minus confirmed_score"),
+    ],
+)
+def test_check_luck(luck, said):
+    assert said in course.check_luck(luck, CONFIRMED)
+    assert course.check_luck(luck, CONFIRMED).startswith("Right") == (luck == 0.03)
+
+
+def test_every_solution_of_lesson_09_is_right(capsys):
+    solutions = list(solutions_of("09_what_if_lab"))
+    assert len(solutions) == 2
+    names = {"course": course, "table": LEAD_TABLE, "confirmed": CONFIRMED}
+    for answer, solution in solutions:
+        exec(answer, names)
+        assert capsys.readouterr().out.startswith("No answer yet"), "the lesson is committed unanswered"
+        exec(solution, names)
+        exec(answer.splitlines()[-1], names)
+        assert capsys.readouterr().out.startswith("Right:")

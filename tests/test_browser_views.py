@@ -88,6 +88,7 @@ def test_the_augmentation_view(open_views, place):
     screen.screenshot("before")
     button(screen, "Draw again").click()
     said(screen, "Seed 1.")
+    assert_soon(screen.latencies_ms([button(screen, "Draw again")], 20, ".live-figure"), screen)
     screen.page.get_by_label("Seed", exact=True).fill("7")
     screen.page.get_by_label("Seed", exact=True).press("Enter")
     said(screen, "Seed 7.")
@@ -99,6 +100,5 @@ def test_the_augmentation_view(open_views, place):
     screen.page.locator(".live-figure").first.get_by_text("Recording 1 (").wait_for()
     choose(screen, "Leads", "2-lead")
     said(screen, "leaves at most 2 of 2 leads")
-    assert_soon(screen.latencies_ms([button(screen, "Draw again")], 20, ".live-figure"), screen)
     screen.screenshot()
     assert screen.errors() == []

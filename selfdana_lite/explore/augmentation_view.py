@@ -150,7 +150,9 @@ class AugmentationView(LeadView):
         self.recording = ipywidgets.IntSlider(0, 0, last, description="Recording", layout={"width": "320px"})
         self.recording.layout.display = None if last else "none"
         self.law = ipywidgets.ToggleButtons(
-            options=["uniform", "binomial"], description="Selection", style={"button_width": "76px"}, layout={"width": "270px"}
+            options=["uniform", "binomial"],
+            style={"button_width": "76px"},
+            tooltips=["Every count of leads equally often", "As if each lead were kept with probability 1/2"],
         )
         self.draws = ipywidgets.SelectionSlider(options=DRAWS, value=1000, description="Draws", layout={"width": "300px"})
         self.seed = ipywidgets.BoundedIntText(0, 0, 2**31 - 1, description="Seed", layout={"width": "190px"})
@@ -160,7 +162,7 @@ class AugmentationView(LeadView):
         for control in (self.recording, self.law, self.draws, self.seed):
             control.observe(self.redraw, "value")
         wrap = ipywidgets.Layout(flex_flow="row wrap", width="910px")
-        controls = [self.again, self.seed, self.recording, self.lead_set, self.law, self.draws]
+        controls = [self.again, self.seed, self.recording, self.lead_set, ipywidgets.Label("Selection"), self.law, self.draws]
         self.children = [ipywidgets.HBox(controls, layout=wrap), self.error, self.views, self.counts]
 
     def redraw(self, _change: object = None) -> None:

@@ -174,16 +174,15 @@ class PoolingView(LeadView):
         self.choice = PoolingChoice(self.leads, slots)
         self.slots = ipywidgets.IntSlider(slots, 1, MOST_SLOTS, description="Slots", layout={"width": "300px"})
         self.op, self.fill = (
-            ipywidgets.ToggleButtons(
-                options=options, description=name, style={"button_width": "70px"}, layout={"width": "260px"}
-            )
+            ipywidgets.ToggleButtons(options=options, style={"button_width": "70px"}, tooltips=[f"{name} {o}" for o in options])
             for name, options in (("Merge by", ["max", "mean"]), ("Fill by", ["repeat", "tile"]))
         )
         self.figure = LiveFigure(draw(self.choice), describe(self.choice))
         self.table = ipywidgets.HTML(_as_html(self.choice))
         for control in (self.slots, self.op, self.fill):
             control.observe(self.redraw, "value")
-        controls = ipywidgets.HBox([self.lead_set, self.slots, self.op, self.fill], layout={"flex_flow": "row wrap"})
+        named = [ipywidgets.Label("Merge by"), self.op, ipywidgets.Label("Fill by"), self.fill]
+        controls = ipywidgets.HBox([self.lead_set, self.slots, *named], layout={"flex_flow": "row wrap"})
         self.children = [controls, self.error, self.figure, self.table]
 
     def redraw(self, _change: object = None) -> None:

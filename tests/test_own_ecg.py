@@ -188,7 +188,7 @@ def test_what_the_limb_leads_cannot_tell(samples):
     assert explore.limb_check(unseen).residual_mv < 0.005
     assert explore.limb_check(sound.rename({"V1": "V2", "V2": "V1"})).residual_mv < 0.005
     assert "cannot be checked: that takes I, II and one more" in explore.describe_limb_leads(sound.select("I, V1"))
-    assert len(explore.limb_figure(sound.select("I, V1")).data) == 0
+    assert all(len(trace.y) == 0 for trace in explore.limb_figure(sound.select("I, V1")).data)
 
 
 def test_the_mapper_refuses_and_recovers(samples):
@@ -332,7 +332,9 @@ def files(tmp_path, samples):
 
 def shown(widget):
     """How many of the four figures have something to say."""
-    return sum(bool(figure.text) for figure in (widget.quality, widget.paper, widget.map, widget.probabilities))
+    figures = (widget.quality, widget.paper, widget.map, widget.probabilities)
+    assert all((figure.layout.display == "none") == (figure.text == "") for figure in figures)
+    return sum(bool(figure.text) for figure in figures)
 
 
 def test_from_an_unknown_file_to_an_answer(clf, samples, files):
@@ -341,6 +343,8 @@ def test_from_an_unknown_file_to_an_answer(clf, samples, files):
     assert shown(widget) == 0
     widget.mapper.lists["ch1"].value = "II"
     assert "not in millivolt" in widget.mapper.notice.value
+    widget.gain.value = "many"
+    assert "The gain is" in widget.notice.value
     widget.gain.value = "250"
     assert widget.mapper.lists["ch1"].value == "II", "what was chosen is kept"
     assert widget.used.leads == ("II",)
@@ -399,6 +403,8 @@ def test_uploads_are_read_and_go_with_the_widget(clf, samples, files):
     assert len(list(folder.rglob("my_heart.csv"))) == 1
     widget.upload.value = uploaded(("a.dat", b"x"))
     assert "holds numbers alone" in widget.notice.value
+    widget.gain.value = "3"
+    assert shown(widget) == 0, "the file before is not taken up again"
     widget.upload.value = ()
     widget.close_all()
     del widget

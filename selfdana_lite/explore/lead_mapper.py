@@ -68,12 +68,10 @@ def describe_limb_leads(recording: Recording) -> str:
 def limb_figure(recording: Recording) -> go.Figure:
     """The limb lead that fits worst, as recorded and as I and II give it: where the lines lie on each other the law holds.
 
-    Small and empty where there is no third limb lead beside I and II.
+    Low and empty where there is no third limb lead beside I and II.
     """
     lead, recorded_mv, computed_mv = _worst_limb_lead(recording)
-    if not lead:
-        hidden = {"visible": False}
-        return go.Figure(layout={"width": 600, "height": 10, "margin": {"t": 0, "b": 0}, "xaxis": hidden, "yaxis": hidden})
+    title = f"Lead {lead}: as recorded, and as I and II give it" if lead else "Nothing to check"
     time_s = np.arange(len(recorded_mv)) / recording.sampling_rate_hz
     figure = go.Figure(
         [
@@ -81,19 +79,14 @@ def limb_figure(recording: Recording) -> go.Figure:
             go.Scatter(x=time_s, y=computed_mv, name="from I and II", line={"color": COMPUTED, "width": 2, "dash": "dash"}),
         ]
     )
-    figure.update_xaxes(title="time (s)", fixedrange=True, zeroline=False)
-    figure.update_yaxes(title="mV", fixedrange=True, zeroline=False, gridcolor="#dddddd")
+    axis = {"fixedrange": True, "zeroline": False, "visible": bool(lead)}
+    figure.update_xaxes(axis, title="time (s)").update_yaxes(axis, title="mV", gridcolor="#dddddd")
     return figure.update_layout(
-        title={
-            "text": f"Lead {lead}: as recorded, and as I and II give it",
-            "font": {"size": 16},
-            "x": 0.01,
-            "y": 0.97,
-            "yanchor": "top",
-        },
+        title={"text": title, "font": {"size": 16}, "x": 0.01, "y": 0.97, "yanchor": "top"},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
         width=600,
-        height=240,
+        height=240 if lead else 120,
+        showlegend=bool(lead),
         margin={"l": 60, "r": 10, "t": 50, "b": 45},
         plot_bgcolor="white",
         font=FONT,

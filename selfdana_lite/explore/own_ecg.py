@@ -27,6 +27,7 @@ from selfdana_lite.explore.quality_picture import describe_quality, quality_figu
 from selfdana_lite.quality import quality_report
 from selfdana_lite.recording import Recording
 
+PAPER_PX = 910  # as wide as ten seconds on ECG paper
 FEW_LEADS = 4  # so few are drawn whole, one below the other; more as a quarter each, as on paper
 
 
@@ -41,7 +42,6 @@ class OwnEcg(Explorer):
     def __init__(self, clf: Classifier, samples: EcgDataset, files: Mapping[str, Path] | None = None) -> None:
         super().__init__()
         self.clf, self.samples, self.crowds = clf, samples, Crowds(clf, samples)
-        self.asked = self.mapper = self.used = None
         self.folder = Path(tempfile.mkdtemp(prefix="own-ecg-"))
         weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self.upload = ipywidgets.FileUpload(multiple=True, accept=",".join(SUFFIXES), description="Upload")
@@ -50,7 +50,9 @@ class OwnEcg(Explorer):
         self.start_s = ipywidgets.FloatSlider(0, min=0, max=0, step=0.5, description="from (s)", continuous_update=False)
         self.notice, self.report, self.done = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
         self.mapping = ipywidgets.VBox()
-        self.quality, self.paper, self.map, self.probabilities = (LiveFigure(_nothing()) for _ in range(4))
+        self._forget()
+        self.quality, self.paper, self.map, self.probabilities = (LiveFigure(go.Figure()) for _ in range(4))
+        _clear(self.quality, self.paper, self.map, self.probabilities)
         self.children = [
             ipywidgets.HBox([self.upload, self.files]),
             ipywidgets.HBox([self.gain, self.rate_hz, self.names]),
@@ -76,6 +78,7 @@ class OwnEcg(Explorer):
             if not change["new"]:
                 return
             self.files.value = None
+            self._forget()
             try:
                 self._take(save_uploads(change["new"], Path(tempfile.mkdtemp(dir=self.folder))))
             except REFUSALS as refusal:
@@ -94,13 +97,19 @@ class OwnEcg(Explorer):
 
     def _take(self, path: Path) -> None:
         """Another file, about which nothing has been said yet."""
-        self.asked = self.mapper = None
+        self._forget()
         for field in (self.gain, self.rate_hz, self.names):
             field.value = ""
         self._read(Asked(path))
 
+    def _forget(self) -> None:
+        self.asked = self.mapper = self.used = None
+        self.chosen, self.mapping.children = {}, ()
+
     def _read(self, asked: Asked) -> None:
-        chosen, self.asked, self.mapper = self.mapper and self.mapper.chosen, asked, None
+        chosen = self.mapper.chosen if self.mapper else self.chosen
+        self._forget()  # nobody should choose in lists that are about to be replaced
+        self.asked, self.chosen = asked, chosen
         try:
             recording = read_as_asked(asked)
         except REFUSALS as refusal:
@@ -119,16 +128,15 @@ class OwnEcg(Explorer):
         """Say why, and show nothing of an earlier file as if it were this one."""
         self.notice.value = f'<p role="status"><b>Refused:</b> {html.escape(str(refusal))}</p>'
         self.report.value = self.done.value = ""
-        self.mapping.children, self.mapper, self.used = (), None, None
-        self._clear(self.quality, self.paper, self.map, self.probabilities)
+        _clear(self.quality, self.paper, self.map, self.probabilities)
 
     def _report(self, recording: Recording) -> None:
         self.report.value = f"<p>{html.escape(describe_quality(quality_report(recording).iloc[0]))}</p>"
         if all(f"units {lead}" in recording.notes for lead in recording.leads):
-            self._clear(self.quality)  # nothing is in millivolt, which the report says too
+            _clear(self.quality)  # nothing is in millivolt, which the report says too
         else:
             words = "One row a lead, R peaks ticked; what is missing, flat or clipped is shaded."
-            self.quality.show(quality_figure(recording, recording.source), words)
+            _show(self.quality, quality_figure(recording, recording.source), words)
 
     def _show_answer(self, _change: object = None) -> None:
         """The tracing, the map and the probabilities of the recording as it is named and cut now."""
@@ -142,7 +150,7 @@ class OwnEcg(Explorer):
                 self.used, words = None, f"No answer yet: {refusal}"
             self.done.value = f'<p role="status">{html.escape(words)}</p>'
             if self.used is None:
-                self._clear(self.paper, self.map, self.probabilities)
+                _clear(self.paper, self.map, self.probabilities)
             else:
                 self._answer(self.used)
 
@@ -151,13 +159,9 @@ class OwnEcg(Explorer):
         answer = answer_for(self.clf, used, crowd)
         layout = ONLY_PRESENT if len(used.leads) <= FEW_LEADS else "3x4"
         paper = ecg_figure(used.signal_mv, used.leads, used.sampling_rate_hz, used.source, layout)
-        self.paper.show(paper, describe_ecg(used.signal_mv, used.leads))
-        self.map.show(crowd_figure(answer, crowd), describe_crowd(answer, crowd))
-        self.probabilities.show(probability_figure(answer, crowd), describe_probabilities(answer, crowd))
-
-    def _clear(self, *figures: LiveFigure) -> None:
-        for figure in figures:
-            figure.show(_nothing())
+        _show(self.paper, paper, describe_ecg(used.signal_mv, used.leads))
+        _show(self.map, crowd_figure(answer, crowd), describe_crowd(answer, crowd))
+        _show(self.probabilities, probability_figure(answer, crowd), describe_probabilities(answer, crowd))
 
 
 def _field(description: str) -> ipywidgets.Text:
@@ -168,8 +172,13 @@ def _field(description: str) -> ipywidgets.Text:
     )
 
 
-def _nothing() -> go.Figure:
-    """What stands where there is nothing to draw."""
-    hidden = {"visible": False}
-    margin = {"t": 0, "b": 0, "l": 0, "r": 0}
-    return go.Figure(layout={"height": 10, "width": 910, "margin": margin, "xaxis": hidden, "yaxis": hidden})
+def _show(live: LiveFigure, figure: go.Figure, text: str) -> None:
+    live.layout.display = None
+    live.show(figure, text)
+
+
+def _clear(*figures: LiveFigure) -> None:
+    """Take away what they showed, and hide them: plotly draws no figure without height."""
+    for live in figures:
+        live.layout.display = "none"
+        live.show(go.Figure(layout={"width": PAPER_PX, "height": 200}))

@@ -10,7 +10,7 @@ NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p $(NEW_ENOUGH) 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help install lab test tour samples data lint format constraints
+.PHONY: help install lab app test tour samples data lint format constraints
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -20,6 +20,10 @@ lab: install  ## set up, then open the first notebook in JupyterLab
 	@test -e $(VENV)/etc/jupyter/labconfig/page_config.json || $(BIN)/jupyter labextension disable --level=sys_prefix \
 	"@jupyterlab/apputils-extension:announcements" 2>/dev/null
 	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
+
+# A kernel that has run the notebook waits for the next visitor, so that only one who comes too soon has to wait.
+app: install  ## open the what-if lab as a web page, without code; ready about a minute after the start
+	$(BIN)/voila notebooks/what_if_app.ipynb --preheat_kernel=True --pool_size=1 --Voila.ip=127.0.0.1
 
 test: install  ## set up, then run the whole test suite (no network needed)
 	$(BIN)/python -m pytest

@@ -104,18 +104,16 @@ def check_worth(worth: float | None, table: pd.DataFrame) -> str:
     if not isinstance(worth, Real):
         return _one_number(worth)
     score = table.set_index("lead_set")["macro_auroc"]
-    first, second = score["V2"] - 0.5, score["I, V2"] - score["I"]
+    first, second, both = score["V2"] - 0.5, score["I, V2"] - score["I"], score["I, V2"] - 0.5
     if _near(worth, (first + second) / 2):
         return f"Right: V2 gains {first:+.3f} if it comes first and {second:+.3f} after I; the mean is {worth:+.3f}."
     wrong = {
         first + second: "this is the sum of the gains in both orders. Each order is as likely: take the mean",
         first: "this is what V2 gains if it comes first. In the other order I is there already",
         second: "this is what V2 gains after I. In the other order it comes first, and starts from chance",
-        (score["V2"] + score["I, V2"] - score["I"])
-        / 2: "without any lead the score is not 0 but 0.5, chance: V2 first gains less",
-        (score["I"] - 0.5 + score["I, V2"] - score["V2"])
-        / 2: "this is the value of I. Together the two make up the score of both",
-        score["I, V2"] - 0.5: "this is what both leads are worth together. V2 gets its mean gain over the two orders",
+        (score["V2"] + second) / 2: "without any lead the score is not 0 but 0.5, chance, so V2 gains less if it comes first",
+        both - (first + second) / 2: "this is the value of I. V2 was asked for",
+        both: "this is what both leads are worth together. V2 gets its mean gain over the two orders",
     }
     why = next((why for value, why in wrong.items() if _near(worth, value)), f"{worth:.3f} is not the mean of V2's two gains")
     return f"Not yet: {why}."
@@ -137,16 +135,15 @@ def check_luck(luck: float | None, confirmed: pd.DataFrame) -> str:
             "this compares different patients, and one half may simply be harder. Both scores must be of the other patients"
         ),
         pair["chosen_score"]
-        - pair["best_there"]: "these are two best scores, of different patients. Where is the chosen pair?",
+        - pair["best_there"]: "these are two best scores. What the chosen pair scores on the others is missing",
         shortfall.mean(): "this is the mean over all sizes. Take the row of two leads",
     }
     others = [n for n in by_size.index if n != 2 and _near(luck, shortfall[n])]
     wrong |= {shortfall[n]: f"this is the row of {n} leads. Take the row of two" for n in others}
     why = next(
-        (why for value, why in wrong.items() if _near(luck, value)),
-        f"{luck:.3f} is not best_there minus confirmed_score of a row",
+        (why for value, why in wrong.items() if _near(luck, value)), f"{luck:.3f} is not best_there minus confirmed_score"
     )
-    return f"Not yet: {why.rstrip('?.')}{'?' if why.endswith('?') else '.'}"
+    return f"Not yet: {why}."
 
 
 def check_units(units_per_mv: float | None, path: str | Path) -> str:

@@ -108,6 +108,9 @@ def test_counting_the_cost_leaves_the_classifier_as_it_was(answers, clf):
 def test_what_cannot_be_answered_is_refused(clf, recordings, table):
     with pytest.raises(ValueError, match="The table lacks the column 'HYP'"):
         LeadAnswers(clf, recordings, table.drop(columns="HYP"))
+    two = in_memory(recordings.signals[:, :2], recordings.table, sd.LEADS[:2], recordings.label_names)
+    with pytest.raises(sd.LeadError, match="The table has lead sets with III, which this dataset lacks"):
+        LeadAnswers(clf, two, table)
     few = recordings.where(rows=range(2))
     with pytest.raises(ValueError, match="present in all or in none"):
         LeadAnswers(clf, few, table)

@@ -40,9 +40,15 @@ class LeadAnswers:
         self.table = what_if(clf, dataset, "all", progress=True) if table is None else table
         if absent := [name for name in ("lead_set", "macro_auroc", *dataset.label_names) if name not in self.table]:
             raise ValueError(f"The table lacks the column {absent[0]!r}; make it with what_if(clf, dataset, ...).")
+        if strange := set(", ".join(self.table["lead_set"]).split(", ")) - set(self.leads):
+            raise LeadError(
+                f"The table has lead sets with {sorted(strange)[0]}, which this dataset lacks; make one of its leads."
+            )
         self._predicted: dict[tuple[str, ...], np.ndarray] = {}
         self._scored: dict[tuple[str, ...], Scores] = {}
         self._maps = self._work_of_each_lead()
+        for names in self._best.values():  # each choice is compared with one of these
+            self.scores(names)
 
     def predict(self, leads: str | Iterable[str]) -> np.ndarray:
         """Probabilities float32 [records, classes], as clf.predict_proba gives them."""

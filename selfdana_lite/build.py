@@ -121,7 +121,7 @@ def build_summary(folder: str | os.PathLike) -> str:
     refused = report[report["used"].astype(str) != "True"]
     text = f"{len(report) - len(refused):,} of {len(report):,} recordings are used."
     if len(refused):
-        some = "; ".join(f"{row.path}: {row.reason}" for row in refused.head(_TOLD).itertuples())
+        some = "; ".join(_told_once(row.path, row.reason) for row in refused.head(_TOLD).itertuples())
         text += f" Not used: {some}" + (f"; and {len(refused) - _TOLD:,} more." if len(refused) > _TOLD else ".")
     remarks = report["remarks"].str.split("; ").explode()
     counts = remarks[remarks != ""].value_counts()
@@ -129,6 +129,11 @@ def build_summary(folder: str | os.PathLike) -> str:
         some = ", ".join(f"{remark} ({count:,})" for remark, count in counts.head(_TOLD).items())
         text += f" Remarks: {some}" + (f", and {len(counts) - _TOLD:,} kinds more." if len(counts) > _TOLD else ".")
     return text
+
+
+def _told_once(path: str, reason: str) -> str:
+    """A reason may be a whole sentence that begins with the path."""
+    return f"{path}: {reason.removeprefix(f'{path}: ').removesuffix('.')}"
 
 
 def _check_places(source: Path, dest: Path) -> None:

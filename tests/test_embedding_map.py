@@ -17,6 +17,7 @@ from selfdana_lite.explore.atlas import NEAREST, Atlas
 from selfdana_lite.explore.embedding_map import ecg_of
 from selfdana_lite.explore.map_figure import MapView, describe, describe_neighbours, draw, neighbour_table
 from selfdana_lite.explore.map_groups import GROUPINGS, PATIENTS, RULES, highlighted_patients, lead_words
+from selfdana_lite.explore.neighbours import METRICS, nearest_neighbours
 
 RECORDS = 120
 PCA = ("PCA", "euclidean")
@@ -116,6 +117,12 @@ def test_a_scene_holds_what_embed_says_of_all_recordings_at_once(atlas, recordin
     assert scene.size == whole.shape[1]
     before = sd.embed(atlas.encoder, recordings, sd.LEADS)
     np.testing.assert_allclose(scene.flat_map.places, scene.flat_map.place(before), atol=1e-4)
+    for metric in METRICS:
+        scene = atlas.scene(("I", "V2"), "PCA", metric)
+        for near, embeddings in ((scene.near_before, before), (scene.near_now, whole)):
+            expected = nearest_neighbours(embeddings, recordings.patient_ids, NEAREST, metric)
+            np.testing.assert_allclose(near.distances, expected.distances, rtol=1e-3)
+            assert (near.rows == expected.rows).mean() > 0.99  # other batches, other roundings: ties may swap
 
 
 def test_each_part_is_computed_once_and_progress_is_told(alike):
@@ -324,7 +331,7 @@ def test_the_table_lists_the_neighbours(scene, recordings, row):
 def test_the_ecg_beside_is_the_first_five_seconds_in_true_squares(recordings):
     figure, said = ecg_of(recordings, 3, ("I", "V2"))
     layout = figure.layout
-    assert layout.xaxis.range == (-0.5, 5)
+    assert (layout.xaxis.range, layout.xaxis.domain) == ((-0.5, 5), (0, 1))
     width, height = layout.width - layout.margin.l - layout.margin.r, layout.height - layout.margin.t - layout.margin.b
     low, high = layout.yaxis.range
     assert width / (5.5 * 25) == pytest.approx(height / ((high - low) * 10), rel=0.01)  # px a millimetre
@@ -372,8 +379,10 @@ def test_a_click_on_a_dot_chooses_its_recording_and_one_beside_does_nothing(expl
     explorer.map.clicked = {"curve": 2, "point": 0, "x": 0.0, "y": 0.0, "customdata": 42, "click": 1}
     assert_shows(explorer, sd.LEADS, MapView(42))
     assert explorer.recording.value == 42
-    explorer.map.clicked = {"curve": 0, "point": 9, "x": 0.0, "y": 0.0, "customdata": None, "click": 2}
-    assert_shows(explorer, sd.LEADS, MapView(42))
+    explorer.map.clicked = explorer.map.clicked | {"customdata": 0, "click": 2}
+    assert_shows(explorer, sd.LEADS, MapView(0))
+    explorer.map.clicked = {"curve": 0, "point": 9, "x": 0.0, "y": 0.0, "customdata": None, "click": 3}
+    assert_shows(explorer, sd.LEADS, MapView(0))
 
 
 def test_a_picker_steers_the_map(recordings):

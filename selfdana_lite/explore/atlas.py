@@ -10,7 +10,7 @@ from selfdana_lite.downstream import embed
 from selfdana_lite.encoders import Encoder
 from selfdana_lite.explore.neighbours import Drift, Neighbours, agreement, chance_agreement, drift_of, kept_share
 from selfdana_lite.explore.neighbours import nearest_neighbours as nearest
-from selfdana_lite.explore.projection import FlatMap, check_embeddings, make_map
+from selfdana_lite.explore.projection import WAIT, FlatMap, check_embeddings, make_map
 from selfdana_lite.leads import LeadError
 
 NEAREST = 5  # neighbours of a recording that are listed and counted
@@ -82,7 +82,7 @@ class Atlas:
         before, now = self._embeddings(self.reference, tell), self._embeddings(leads, tell)
         count, labels, patient_ids = len(before), self.dataset.labels, self.dataset.patient_ids
         if ("map", method) not in self._kept and method != "PCA":
-            tell(f"Making the {method} map of {count} recordings; this takes some seconds, and longer the more there are.")
+            tell(f"Making the {method} map of {count} recordings; this takes {WAIT[method]}, and longer the more there are.")
         flat_map = self._once(("map", method), lambda: make_map(method, before))
         moved = set(leads) != set(self.reference)
         if moved and method != "PCA":

@@ -126,7 +126,8 @@ def _percent(shares: np.ndarray) -> str:
 
 def _dots(scene: Scene, group: Group, words: list[str]) -> dict:
     places = (scene.before if group.before else scene.now)[group.rows]
-    marker = {"color": group.colour, "symbol": group.symbol, "size": 10 if group.joined else 7, "line": {"width": 0.4, "color": "white"}}
+    size = 10 if group.joined else 7  # a few that belong together stand out
+    marker = {"color": group.colour, "symbol": group.symbol, "size": size, "line": {"width": 0.4, "color": "white"}}
     if group.symbol.endswith("-open"):
         marker["line"] = {"width": 1.4}  # such a symbol is all line, in the marker's colour
     hover = {"customdata": group.rows.tolist(), "hovertext": [words[row] for row in group.rows], "hoverinfo": "text"}

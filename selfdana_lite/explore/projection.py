@@ -14,6 +14,7 @@ import numpy as np
 PERPLEXITY = 30  # how many neighbours t-SNE tries to keep; fewer where there are few recordings
 NEEDS = {"PCA": None, "t-SNE": "openTSNE", "UMAP": "umap"}  # the module that each method is made by
 PACKAGES = {"t-SNE": "opentsne", "UMAP": "umap-learn"}  # what pip calls them
+WAIT = {"t-SNE": "some seconds", "UMAP": "half a minute the first time"}  # for some hundred recordings on a laptop
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from selfdana_lite.explore.what_if_figure import WhatIf, labels_of
 from selfdana_lite.explore.what_if_panel import WhatIfPanel
 from selfdana_lite.leads import LeadError
 
-TABS = ("Scores, cost, one recording", "Its ECG", "All lead sets")
+TABS = ("Scores and cost", "Its ECG", "All lead sets")
 CLOUD_TRACE = 0  # of lattice_figure: the points, in the order of the table
 
 

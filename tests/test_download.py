@@ -4,6 +4,7 @@ import _thread
 import re
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,7 +26,10 @@ from physionet_server import (
 from selfdana_lite.checksums import missing_files, sha256_of
 from selfdana_lite.download import Downloader, DownloadError, Patience
 
-PATIENCE = Patience(tries=4, first_wait_s=0.01, longest_wait_s=1, answer_timeout_s=0.4)
+PATIENCE = Patience(
+    tries=4, first_wait_s=0.01, longest_wait_s=1, answer_timeout_s=10
+)  # a busy machine may need seconds to answer
+IMPATIENT = replace(PATIENCE, answer_timeout_s=0.4)
 SIZES = {"table.csv": 90_000, "a/1.dat": 24_000, "a/1.hea": 600, "a/2.dat": 24_000, "b c/#3.dat": 1, "b c/empty": 0}
 
 
@@ -116,7 +120,6 @@ PASSING = {
     "cut short": cut_short,
     "unstated and cut short": unstated_and_cut_short,
     "stated too long": state_too_much,
-    "silence": hang(0.6),
     "another range": answer_another_range,
     "no ranges": ignore_range,
     "no ranges, and half": ignore_range_and_break_off(0.5),
@@ -132,6 +135,25 @@ def test_a_fault_that_passes_leaves_no_trace(site, tmp_path, source, checksums, 
     few = {name: checksums[name] for name in ("table.csv", "a/1.dat")}
     fetch(site, tmp_path, few)
     assert_whole(tmp_path, few)
+
+
+@pytest.mark.parametrize("first_half_here", [False, True])
+def test_an_answer_that_comes_too_late_is_asked_for_again(site, tmp_path, source, checksums, first_half_here):
+    if first_half_here:
+        (tmp_path / "table.csv.part").write_bytes((source / "table.csv").read_bytes()[:45_000])
+    site.fault = lambda name, visit: hang(1) if visit == 1 else None
+    few = {name: checksums[name] for name in ("table.csv", "a/1.dat")}
+    fetch(site, tmp_path, few, patience=replace(IMPATIENT, tries=40))  # also where the machine is too busy to answer at once
+    assert_whole(tmp_path, few)
+    assert site.times_asked("table.csv") >= 2
+
+
+def test_answers_that_all_come_too_late_are_told(site, tmp_path, checksums):
+    site.fault = lambda name, visit: hang(0.6)
+    with pytest.raises(DownloadError, match=r"1\.dat could not be fetched in 4 tries \(timed out\)"):
+        fetch(site, tmp_path, checksums, ["a/1.dat"], patience=IMPATIENT)
+    assert len(site.requests) == 4
+    assert not (tmp_path / "a/1.dat").exists()
 
 
 def test_a_line_that_breaks_at_random_costs_time_but_few_bytes(site, tmp_path, checksums):
@@ -153,7 +175,7 @@ def test_it_comes_back_when_the_server_says(site, tmp_path, checksums):
     site.fault = lambda name, visit: busy(429, "1") if visit == 1 else None
     start = time.perf_counter()
     fetch(site, tmp_path, checksums, ["a/1.hea"])
-    assert 1 <= time.perf_counter() - start < 3
+    assert 1 <= time.perf_counter() - start < 30  # the upper bound is for a busy machine
 
 
 # --- a server that goes on failing: one sentence, and what has arrived is kept --------
@@ -171,7 +193,6 @@ def test_it_comes_back_when_the_server_says(site, tmp_path, checksums):
         (busy(429, "3600"), 1, "429 Too Many Requests and asks to come back in 3600 s"),
         (break_off(0), 4, r"in 4 tries \(IncompleteRead"),
         (ignore_range_and_break_off(0.5), 4, "in 4 tries"),  # always the same half is no progress
-        (hang(0.6), 4, r"in 4 tries \(timed out\)"),
         (redirect("http://elsewhere.example/x"), 1, r"sends us on to elsewhere\.example, another server"),
         (redirect("//127.0.0.1:1/x"), 1, "sends us on to 127.0.0.1:1, another server"),
         (redirect("file:///etc/passwd"), 1, "another server"),
@@ -219,12 +240,12 @@ def test_one_file_that_fails_ends_the_download_and_the_next_goes_on(site, tmp_pa
 
 
 def test_ctrl_c_ends_it_soon_and_the_next_goes_on(site, tmp_path, checksums):
-    site.fault = lambda name, visit: None if name == "table.csv" else busy(503, "1")  # the others wait meanwhile
+    site.fault = lambda name, visit: None if name == "table.csv" else busy(503, "30")  # the others wait meanwhile
     site.after_slice = lambda sent: _thread.interrupt_main() if sent == 45_056 else None
     start = time.perf_counter()
     with pytest.raises(KeyboardInterrupt):
-        fetch(site, tmp_path, checksums)
-    assert time.perf_counter() - start < 0.9
+        fetch(site, tmp_path, checksums, patience=replace(PATIENCE, longest_wait_s=60))
+    assert time.perf_counter() - start < 15
     site.fault = lambda name, visit: None
     fetch(site, tmp_path, checksums, missing_files(tmp_path, checksums))
     assert_whole(tmp_path, checksums)

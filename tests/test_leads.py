@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfdana_lite import LEAD_SETS, LEADS, LeadError, parse_leads
-from selfdana_lite.leads import LIMB_FROM_I_II, canonical_lead, derive_limb_leads, lead_ids, limb_lead_residual
+from selfdana_lite.leads import LIMB_FROM_I_II, canonical_lead, canonical_leads, derive_limb_leads, lead_ids, limb_lead_residual
 
 SUBSETS = st.lists(st.sampled_from(LEADS), min_size=1, unique=True)
 SPELLINGS = {name: [name] for name in LEADS} | {
@@ -16,7 +16,20 @@ SPELLINGS = {name: [name] for name in LEADS} | {
     "II": ["II", "DII", "MLII"],
     "III": ["III", "DIII", "MLIII"],
 }
-DRESSES = ["{}", " {} ", "ECG {}", "ecg_{}", "Lead {}", "lead-{}", "{}.", "EKG:{}", "ECG lead {}"]
+DRESSES = [
+    "{}",
+    " {} ",
+    "ECG {}",
+    "ecg_{}",
+    "Lead {}",
+    "lead-{}",
+    "{}.",
+    "EKG:{}",
+    "ECG lead {}",
+    "MDC_ECG_LEAD_{}",
+    "Abl. {}",
+    "Ableitung {}",
+]
 CASES = [str, str.lower, str.upper, str.swapcase]
 
 
@@ -64,6 +77,33 @@ def test_a_lead_set_stands_for_its_leads():
 
 def test_text_may_say_lead_and_ecg():
     assert parse_leads("Lead II, ECG V1 mlIII") == ("II", "V1", "III")
+    assert parse_leads("Abl. I, Ableitung II") == ("I", "II")
+
+
+@pytest.mark.parametrize("dress", ["{}", "ECG {}", "Abl. {}", "mdc_ecg_lead_{}"])
+@pytest.mark.parametrize("case", CASES)
+def test_all_of_c1_to_c6_beside_a_limb_lead_are_the_chest_leads(dress, case):
+    names = ["C6", "C5", "C4", "C3", "C2", "C1", "II", "Resp"]
+    spellings = [case(dress.format(name)) for name in names]
+    assert canonical_leads(spellings) == ["V6", "V5", "V4", "V3", "V2", "V1", "II", None]
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ["C3", "C4", "II"],  # of a sleep recording: two electrodes on the head
+        ["C1", "C2", "C3", "C4", "C5", "I"],
+        ["C1", "C2", "C3", "C4", "C5", "C6", "I", "V1"],  # what C1 means is open
+        ["C5", "C3", "C1", "Cz", "C2", "C4", "C6"],  # a row of a cap
+    ],
+)
+def test_other_c_are_no_chest_leads(spellings):
+    assert canonical_leads(spellings) == [canonical_lead(name) for name in spellings]
+    assert not any(
+        lead and lead.startswith("V")
+        for name, lead in zip(spellings, canonical_leads(spellings), strict=True)
+        if name[0] == "C"
+    )
 
 
 @pytest.mark.parametrize("spelling", ["V9", "", "x", "aV", "ECG", "V7", "VI", "Ⅳ", "1", "V-", "lead"])

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import selfdana_lite as sd
-from selfdana_lite.recording import name_leads
+from selfdana_lite.recording import name_leads, offsets_mv
 
 
 def recording(leads=("I", "II", "vx"), samples=1000, rate_hz=500, **others) -> sd.Recording:
@@ -17,6 +17,14 @@ def recording(leads=("I", "II", "vx"), samples=1000, rate_hz=500, **others) -> s
 
 def sine(hz, seconds, rate_hz, amplitude_mv=1.0):
     return amplitude_mv * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate_hz)) / rate_hz)
+
+
+def test_it_is_shown_in_one_line():
+    made = recording(("I",), 15360, 512, source="/home/somebody/apple_de.csv")
+    assert repr(made) == "Recording(30 s of I at 512 Hz from apple_de.csv)"
+    assert repr(recording(("I", "vx"), 625, 250)) == "Recording(2.5 s of I, vx at 250 Hz)"
+    many = repr(recording([f"EEG {n}" for n in range(64)], source="night.edf"))
+    assert many.endswith("EEG 10, EEG 11 and 52 more at 500 Hz from night.edf)")
 
 
 # What a recording must be
@@ -210,9 +218,37 @@ def test_channels_get_one_name_each(spellings, names):
     assert name_leads(spellings) == names
 
 
+def test_iec_names_of_the_chest_leads_are_understood_together():
+    limb = ("I", "II", "III", "aVR", "aVL", "aVF")
+    assert name_leads([*limb, "C1", "C2", "C3", "C4", "C5", "C6"]) == sd.LEADS
+    assert name_leads(["C3", "C4", "ECG"]) == ("C3", "C4", "ECG")
+
+
 @given(st.lists(st.sampled_from(["I", "i", "DI", "II", "MLII", "ii", "vx", "", "II (2)", "vx (2)", "channel 2"]), max_size=9))
 def test_names_always_differ_and_no_known_lead_goes_nameless(spellings):
     names = name_leads(spellings)
     assert len(names) == len(spellings) == len(set(names))
     assert {"I"} <= set(names) or not {"I", "i", "DI"} & set(spellings)
     assert all(names)
+
+
+# An amplifier's offset
+
+
+@given(st.lists(st.floats(-30, 30, width=16), min_size=3, max_size=3))
+def test_without_its_offset_a_lead_is_what_it_was(offset_mv):
+    beats = np.zeros((3, 1001), np.float32)
+    beats[:, ::10] = [[1.0], [-2.0], [0.5]]  # a tenth of the samples: the mean would be 0.1 mV off, the median is not
+    offset = np.array(offset_mv, np.float32)[:, None]
+    lifted = sd.Recording(beats + offset, 100, ("I", "II", "V1"), "lifted")
+    bare = lifted.without_offset()
+    np.testing.assert_allclose(bare.signal_mv, beats, atol=1e-5)
+    assert (bare.leads, bare.sampling_rate_hz, bare.source) == (lifted.leads, 100, "lifted")
+    np.testing.assert_array_equal(lifted.signal_mv, beats + offset)  # the recording itself is left alone
+    np.testing.assert_allclose(offsets_mv(lifted.signal_mv), offset[:, 0], atol=1e-6)
+
+
+def test_missing_samples_and_what_is_no_voltage_keep_their_values():
+    signal = np.array([[5.0, np.nan, 5.0, 6.0], [np.nan] * 4, [97.0, 98.0, 97.0, 97.0]], np.float32)
+    made = sd.Recording(signal, 4, ("I", "II", "SpO2"), notes={"units SpO2": "%"}).without_offset()
+    np.testing.assert_array_equal(made.signal_mv, [[0, np.nan, 0, 1], [np.nan] * 4, signal[2]])

@@ -1,13 +1,28 @@
 """The parts of a dataset, and what must hold between them, wherever they come from."""
 
+import os
 from collections.abc import Sequence
+from typing import IO
 
 import numpy as np
 import pandas as pd
 
+_LARGEST_FOLD = 1_000_000
+
 
 class DatasetError(ValueError):
     """A dataset is missing a part, or its parts disagree; the message names the part and the remedy."""
+
+
+def read_table(source: str | os.PathLike | IO, **options) -> pd.DataFrame:
+    """A CSV file, as pd.read_csv reads it; but a row that is longer than the header is a ValueError.
+
+    pandas would take the first column for names of the rows, and move all others by one.
+    """
+    table = pd.read_csv(source, **options)
+    if "index_col" not in options and not isinstance(table.index, pd.RangeIndex):
+        raise ValueError("its rows have more cells than its first line")
+    return table
 
 
 def check_parts(
@@ -37,7 +52,8 @@ def check_parts(
         )
     _check_column(table["record_id"], table["record_id"].notna(), "a name or number")
     _check_column(table["patient_id"], table["patient_id"].notna(), "a name or number")
-    _check_column(table["fold"], pd.to_numeric(table["fold"], errors="coerce").mod(1) == 0, "a whole number")
+    folds = pd.to_numeric(table["fold"], errors="coerce")
+    _check_column(table["fold"], (folds.mod(1) == 0) & (folds.abs() < _LARGEST_FOLD), "a whole number")
     for name in label_names:
         _check_column(table[name], table[name].isin([0, 1]), "0 or 1")
 

@@ -6,6 +6,7 @@ random batches soon have the whole archive in memory. There the pieces are read 
 """
 
 import os
+import warnings
 import weakref
 from pathlib import Path
 
@@ -25,7 +26,9 @@ class SignalFile:
 
     def __init__(self, path: str | os.PathLike):
         self.path = Path(path)
-        self.mapped = np.lib.format.open_memmap(path, mode="r")  # costs no memory until somebody looks at it
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Reading `.npy`")  # by a Python 2, which wrote 60L: all is well
+            self.mapped = np.lib.format.open_memmap(path, mode="r")  # costs no memory until somebody looks at it
         self.dtype, self.shape, self.ndim, self.size = (getattr(self.mapped, n) for n in ("dtype", "shape", "ndim", "size"))
         self._descriptor = None
         by_pieces = hasattr(os, "preadv") and self.mapped.flags.c_contiguous  # Windows has no preadv: there the map must do

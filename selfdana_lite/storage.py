@@ -13,7 +13,6 @@ import json
 import os
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,14 +21,28 @@ import numpy as np
 import pandas as pd
 
 from selfdana_lite.leads import LeadError, parse_leads
-from selfdana_lite.parts import DatasetError, refuse_signals_of_absent_leads
+from selfdana_lite.packed_arrays import DAMAGE, read_npy, unpack
+from selfdana_lite.parts import DatasetError, read_table, refuse_signals_of_absent_leads
 from selfdana_lite.signal_file import SignalFile
 
 SIGNALS_FILE, PRESENT_FILE, TABLE_FILE, FACTS_FILE = "signals.npy", "present.npy", "table.csv", "dataset.json"
-_FACTS = {"leads": list, "records": int, "samples": int, "sampling_rate_hz": int | float, "label_names": list}
+_LARGEST = 1e15  # of numbers in dataset.json; beyond, they are neither counts nor hertz
+_NPZ_TIMES_PACKED, _NPZ_AT_LEAST_BYTES = 20, 100_000_000  # ECGs shrink to a half or a third; a bomb, to a thousandth
 _NPZ_ARRAYS = ("signals", "units", "lead_names", "fs", "superclass_names", "y_super", "record_id", "patient_id", "strat_fold")
+_NPZ_KINDS = {"lead_names": "U", "superclass_names": "U", "y_super": "iufb", "record_id": "iuU", "patient_id": "iuU"}
+_NPZ_KINDS |= {"strat_fold": "iuf", "age": "iuf", "sex": "iuf"}  # numbers and texts, of NumPy's kinds
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and abs(value) < _LARGEST
+
+
+def _is_list_of_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+_FACTS = {"leads": _is_list_of_texts, "records": _is_number, "samples": _is_number, "sampling_rate_hz": _is_number}
+_FACTS |= {"label_names": _is_list_of_texts}
 FORMAT = 1  # of a dataset folder
 
 
@@ -75,15 +88,16 @@ def _read_folder(folder: Path) -> dict[str, Any]:
     try:
         facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
         stored = SignalFile(folder / SIGNALS_FILE)
-        present = np.load(folder / PRESENT_FILE, allow_pickle=False) if (folder / PRESENT_FILE).exists() else None
-        table = pd.read_csv(folder / TABLE_FILE)
-    except (ValueError, EOFError) as error:  # bad JSON, a pickle, a short memory map or an unreadable table
+        present = read_npy(folder / PRESENT_FILE) if _is_there(folder / PRESENT_FILE) else None
+        with (folder / TABLE_FILE).open("rb") as file:  # not by name, which pandas might take for a URL
+            table = read_table(file)
+    except (*DAMAGE, RecursionError) as error:  # bad JSON, a pickle, a short memory map or an unreadable table
         raise DatasetError(f"{folder} holds a damaged or truncated file ({error}); write or download it again.") from error
     if not isinstance(facts, dict):
         raise DatasetError(f"{folder / FACTS_FILE} holds a {type(facts).__name__}, not a JSON object; write it again.")
     if facts.get("format") != FORMAT:
         raise DatasetError(f"{folder} is written in format {facts.get('format')!r}; this version of the kit reads {FORMAT}.")
-    wrong = [f"{name} ({facts.get(name)!r})" for name, kind in _FACTS.items() if not isinstance(facts.get(name), kind)]
+    wrong = [f"{name} ({facts.get(name)!r:.100})" for name, good in _FACTS.items() if not good(facts.get(name))]
     if wrong:
         raise DatasetError(f"{folder / FACTS_FILE} lacks or garbles {', '.join(wrong)}; write the dataset again.")
     if stored.shape != (len(facts["leads"]), facts["records"], facts["samples"]) or len(table) != facts["records"]:
@@ -99,38 +113,58 @@ def _read_folder(folder: Path) -> dict[str, Any]:
     return parts | {"source": facts.get("source", str(folder)), **named}
 
 
+def _is_there(path: Path) -> bool:
+    """DatasetError for a pipe, a folder or a link to nothing: that it was meant to be there is clear, what it says is not."""
+    if os.path.lexists(path) and not path.is_file():
+        raise DatasetError(f"{path} is no file; write or download the dataset again.")
+    return path.exists()
+
+
 def _read_npz(path: Path) -> dict[str, Any]:
     """Signals int16 microvolt [records, leads, samples], with labels, folds and patients beside them."""
     try:
         part = _npz_arrays(path)
-        names = part["superclass_names"].tolist()
+        names = np.atleast_1d(part["superclass_names"]).tolist()
         table = pd.DataFrame({"record_id": part["record_id"], "patient_id": part["patient_id"], "fold": part["strat_fold"]})
         table[names] = part["y_super"]
         for extra in ("age", "sex"):
             if extra in part:
                 table[extra] = part[extra]
         stored = part["signals"].transpose(1, 0, 2)  # [leads, records, samples]
-        facts = {"sampling_rate_hz": float(part["fs"]), "label_names": names, "source": str(path)}
+        facts = {"sampling_rate_hz": float(part["fs"].item()), "label_names": names, "source": str(path)}
     except DatasetError:
         raise
-    except (OSError, EOFError, ValueError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGE as error:
         raise DatasetError(
             f"{path} is damaged or truncated, or holds what an archive of ECGs does not ({error}); copy or download it again."
         ) from error
-    return {"stored": stored, "table": table, "leads": _leads_of(path, part["lead_names"].tolist()), **facts}
+    return {"stored": stored, "table": table, "leads": _leads_of(path, np.atleast_1d(part["lead_names"]).tolist()), **facts}
 
 
 def _npz_arrays(path: Path) -> dict[str, np.ndarray]:
     if not zipfile.is_zipfile(path):
         raise DatasetError(f"{path} is no .npz archive, or is truncated: its end is missing; copy or download it again.")
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:  # numpy leaves a damaged file open
-        missing = [name for name in _NPZ_ARRAYS if name not in archive.files]
+    left_bytes = max(_NPZ_AT_LEAST_BYTES, _NPZ_TIMES_PACKED * path.stat().st_size)
+    part = {}
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:  # so that a damaged file is closed too
+        held = [name.removesuffix(".npy") for name in archive.namelist()]
+        missing = [name for name in _NPZ_ARRAYS if name not in held]
         if missing:
             raise DatasetError(f"{path} lacks the arrays {', '.join(missing)}; it is not an archive of ECGs as expected.")
-        part = {name: archive[name] for name in (*_NPZ_ARRAYS, "age", "sex") if name in archive.files}
+        for name in (*_NPZ_ARRAYS, "age", "sex"):
+            if name in held:
+                part[name] = _native(unpack(archive, name, left_bytes), name)
+                left_bytes -= part[name].nbytes
     if str(part["units"]) not in ("uV", "microvolt"):
         raise DatasetError(f"{path} is in {part['units']}; expected microvolt (uV): convert it before opening.")
     return part
+
+
+def _native(values: np.ndarray, name: str) -> np.ndarray:
+    """In this machine's byte order, which pandas asks for; ValueError for what a column of a table or a name cannot be."""
+    if values.dtype.kind not in _NPZ_KINDS.get(name, values.dtype.kind):
+        raise ValueError(f"array {name} is {values.dtype}")
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
 def _leads_of(path: Path, names: Sequence[str]) -> tuple[str, ...]:

@@ -429,7 +429,7 @@ NPZ_FAULTS = {
     "millivolt": ({"units": np.array("mV")}, r"ecgs\.npz is in mV; expected microvolt \(uV\): convert it"),
     "pickled signals": (
         {"signals": SIGNALS_UV.astype(object)},
-        r"damaged or truncated, or holds .*Object arrays cannot be loaded",
+        r"damaged or truncated, or holds .*Python objects \(a pickle\)",
     ),
     "labels of another number": ({"y_super": NPZ["y_super"][:, :1]}, r"damaged .*Columns must be same length"),
     "folds too few": ({"strat_fold": NPZ["strat_fold"][:9]}, r"damaged .*same length"),

@@ -7,16 +7,13 @@
 Pickles are refused, as they can run code. The sizes that members declare are checked before anything is unpacked.
 """
 
-import math
-import sys
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from selfdana_lite.packed_arrays import DAMAGE, PackedArrayError, declared, unpack
 from selfdana_lite.readers.limits import MAX_SAMPLES, check_extent
 from selfdana_lite.readers.stated import agreed_rate_hz, chosen_rows, stated_names
 from selfdana_lite.readers.units import to_millivolt, unit_notes
@@ -24,9 +21,6 @@ from selfdana_lite.recording import Recording, RecordingError, name_leads
 
 _MAX_TEXT_BYTES = 4_000_000  # names and units
 _SIGNALS, _RATES, _LEADS = ("signal_mv", "signal", "signals"), ("sampling_rate_hz", "fs"), ("leads", "lead_names")
-# What zipfile, zlib and NumPy raise on damage; TokenError and SyntaxError come from the header of an array, which is text.
-_DAMAGE = (OSError, EOFError, ValueError, TypeError, KeyError, RuntimeError, SyntaxError, OverflowError)
-_DAMAGE += (zipfile.BadZipFile, zlib.error, tokenize.TokenError)
 
 
 def read(
@@ -65,32 +59,16 @@ def _parts(path: Path) -> dict[str, np.ndarray]:
             return {name: _array(archive, name, path) for name in (*_SIGNALS, *_RATES, *_LEADS, "units") if name in held}
     except (FileNotFoundError, RecordingError):
         raise
-    except _DAMAGE as error:
+    except PackedArrayError as error:
+        raise RecordingError(f"{path}: {error}.") from error
+    except DAMAGE as error:
         raise RecordingError(f"{path} is damaged or no .npz archive of arrays ({error}); save or copy it again.") from error
 
 
 def _array(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
-    """One array, once what its header declares is known to be small and to be there."""
-    member = archive.getinfo(f"{name}.npy")
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise RecordingError(f"{path}: array {name} is packed in a way of its own; save it with np.savez_compressed.")
-    with archive.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read_header(file)
-        header_bytes = file.tell()
-    if dtype.hasobject:
-        raise RecordingError(f"{path}: array {name} holds Python objects (a pickle), which can run code; save plain numbers.")
-    if len(shape) == 3 and name in _SIGNALS:
+    if name in _SIGNALS and len(shape := declared(archive, name)) == 3:
         raise RecordingError(f"{path} holds many recordings ({name} is {shape}); open it with EcgDataset.open.")
-    declared, most = math.prod(shape) * dtype.itemsize, 8 * MAX_SAMPLES if name in _SIGNALS else _MAX_TEXT_BYTES
-    if declared > most or min(shape, default=1) < 0 or member.file_size != header_bytes + declared:
-        raise RecordingError(
-            f"{path}: array {name} declares {dtype} {shape}, {declared / 1e6:.3g} MB, and {member.file_size / 1e6:.3g} MB are "
-            f"packed; expected the same, and at most {most / 1e6:g} MB."
-        )
-    with archive.open(member) as file:
-        return np.lib.format.read_array(file, allow_pickle=False)
+    return unpack(archive, name, 8 * MAX_SAMPLES if name in _SIGNALS else _MAX_TEXT_BYTES)
 
 
 def _checked_signal(values: np.ndarray, name: str, path: Path) -> np.ndarray:
@@ -107,8 +85,6 @@ def _texts(values: np.ndarray | str, n_leads: int, what: str, path: Path) -> lis
     values = np.asarray(values)
     if values.dtype.kind != "U" or values.shape not in ((), (n_leads,)):
         raise RecordingError(f"{path}: {what} is {values.dtype} {values.shape}; expected text, one for each of {n_leads} rows.")
-    if np.frombuffer(values.tobytes(), f"{values.dtype.byteorder}u4").max(initial=0) > sys.maxunicode:
-        raise RecordingError(f"{path}: {what} holds numbers that are no letters; save or copy it again.")
     return np.broadcast_to(values, n_leads).tolist()
 
 

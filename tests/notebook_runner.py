@@ -20,7 +20,7 @@ from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))  # the lessons, and the page of `make app`
 # Seconds on two cores from the start of the kernel to the last cell, for lessons that need more than the usual.
 BUDGETS_S = {"00_start_here": 180}
 USUAL_BUDGET_S = 60

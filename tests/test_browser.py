@@ -1,9 +1,16 @@
 """What a person meets in JupyterLab and in Voila: figures appear, controls answer, and soon; nothing goes wrong unseen."""
 
+import contextlib
+import os
 import statistics
+import time
+from types import SimpleNamespace
 
 import pytest
-from browser import SCREENSHOTS, chromium
+import test_browser
+from browser import ROOT, SCREENSHOTS, chromium
+
+LATENCIES = ROOT / "build/latencies.csv"
 
 PICKER = """
 import numpy as np
@@ -49,11 +56,22 @@ def button(screen, name):
 
 
 def assert_soon(latencies_ms, screen):
-    """The wanted medians are 250 and 600 ms on two idle cores; these bounds bear a machine with other work to do."""
+    """Wanted on two idle cores are a median of 250 ms and 600 ms for 95 of 100 clicks, held where SELFDANA_STRICT_LATENCY
+    is set; otherwise the bounds bear a machine with other work to do. What was measured is noted either way."""
     median, slow = statistics.median(latencies_ms), statistics.quantiles(latencies_ms, n=20)[-1]
-    print(f"{screen.name}: click to redrawn figure, median {median:.0f} ms, 95 % {slow:.0f} ms")
-    assert median < 1000
-    assert slow < 3000
+    note_latency(screen.name, median, slow, len(latencies_ms))
+    most_median, most_slow = (250, 600) if os.environ.get("SELFDANA_STRICT_LATENCY") else (1000, 3000)
+    assert (median < most_median, slow < most_slow) == (True, True), f"{screen.name}: {median:.0f} ms, 95 % {slow:.0f} ms"
+
+
+def note_latency(name, median, slow, clicks):
+    """A line in LATENCIES; a screen is called after its view and its place, lab or voila."""
+    LATENCIES.parent.mkdir(exist_ok=True)
+    if not LATENCIES.exists():
+        LATENCIES.write_text("view,place,median_ms,p95_ms,clicks,load_average\n")
+    view, place = name.rsplit("-", 1)
+    with LATENCIES.open("a") as table:
+        table.write(f"{view},{place},{median:.0f},{slow:.0f},{clicks},{os.getloadavg()[0]:.2f}\n")
 
 
 @everywhere
@@ -110,6 +128,8 @@ def test_the_lead_set_explorer_answers_soon(browser, place):
     button(screen, "2-lead").click()
     screen.page.get_by_text("The ECG shows I and II; III,").wait_for()
     screen.page.get_by_text("With 2-lead (I, II) the macro AUROC is").wait_for()
+    screen.page.get_by_role("slider", name="Recording").press("ArrowRight")
+    screen.page.locator(".live-figure").first.get_by_text("Recording 1 (").wait_for()
     screen.screenshot("2-lead")
     assert screen.errors() == []
 
@@ -138,10 +158,33 @@ def test_an_error_that_a_widget_shows_is_found(browser):
     screen.page.get_by_role("alert").wait_for()
     screen.page.evaluate("console.error('from the console')")
     screen.page.evaluate("fetch('https://example.org/x')")
-    screen.page.wait_for_timeout(200)
-    found = screen.errors()
     for words in ("ZeroDivisionError: division by zero", "from the console", "asked the network for https://example.org/x"):
-        assert any(words in error for error in found)
+        wait_until(screen, lambda words=words: any(words in error for error in screen.errors()), words)
+
+
+def wait_until(screen, true, what):
+    """Until something is so on this side; the browser's events arrive while its page is asked."""
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline, f"{what} did not come; found {screen.errors()}"
+        screen.page.evaluate("() => new Promise(requestAnimationFrame)")
+
+
+@pytest.mark.parametrize(("strict", "held"), [("", True), ("1", False)])
+def test_latencies_are_noted_and_the_wanted_ones_held_where_that_is_asked(tmp_path, monkeypatch, strict, held):
+    monkeypatch.setenv("SELFDANA_STRICT_LATENCY", strict)
+    monkeypatch.setattr(test_browser, "LATENCIES", tmp_path / "build/latencies.csv")
+    screen = SimpleNamespace(name="embedding-map-voila")
+    test_browser.assert_soon([100.0] * 30, screen)
+    with contextlib.nullcontext() if held else pytest.raises(AssertionError, match="embedding-map-voila: 300 ms"):
+        test_browser.assert_soon([300.0] * 30, screen)
+    with pytest.raises(AssertionError, match="100 ms, 95 % 4000 ms"):
+        test_browser.assert_soon([100.0] * 27 + [4000.0] * 3, screen)
+    heads, *rows = [line.split(",") for line in (tmp_path / "build/latencies.csv").read_text().splitlines()]
+    assert heads == ["view", "place", "median_ms", "p95_ms", "clicks", "load_average"]
+    assert [row[:5] for row in rows] == [
+        ["embedding-map", "voila", median, slow, "30"] for median, slow in (("100", "100"), ("300", "300"), ("100", "4000"))
+    ]
 
 
 def test_without_a_browser_users_skip_and_ci_fails(monkeypatch):

@@ -52,7 +52,7 @@ def test_the_lab_answers_every_control_and_soon(browser, place):
     screen.screenshot("scores")
     page.locator("[data-lead=V2] text").click()  # on the torso
     wait_for(screen, "With I, II the macro AUROC is")
-    slider = page.get_by_role("slider").first
+    slider = page.get_by_role("slider", name="Recording")
     slider.focus()
     page.keyboard.press("ArrowRight")
     wait_for(screen, "Recording 1, labelled")
@@ -107,7 +107,7 @@ def test_the_cost_chart_answers_both_controls(browser, place):
     assert screen.errors() == []
 
 
-def test_a_lead_that_the_dataset_lacks_is_said_beside_the_buttons(browser):
+def test_a_lead_that_the_dataset_lacks_cannot_be_chosen_and_its_arrow_says_so(browser):
     three = """
 of_three = table[table["lead_set"].isin(["I", "II", "III", "I, II", "I, III", "II, III", "I, II, III"])]
 stored = recordings.signals[:, :3].transpose(1, 0, 2)
@@ -115,6 +115,12 @@ three = sd.EcgDataset(stored, recordings.table, sd.LEADS[:3], 100, clf.label_nam
 """
     browser.servers.write("lacking", LAB, three, "explore.WhatIfPanel(clf, three, of_three)")
     screen = browser.open_in_lab("lacking")
-    button(screen, "V1").click()
-    screen.page.get_by_role("alert").wait_for()
-    assert any("This dataset lacks V1; choose among I, II, III." in error for error in screen.errors())
+    wait_for(screen, "Not there to choose: aVR, aVL, aVF, V1, V2, V3, V4, V5, V6.")
+    assert button(screen, "V1").is_disabled()
+    screen.page.locator("[data-lead=V1] text").click()  # on the torso
+    screen.page.get_by_role("status").get_by_text("V1: not there to choose; these recordings lack it.").wait_for()
+    wait_for(screen, "With I, II, III the macro AUROC is")
+    screen.screenshot()
+    button(screen, "✓ III").click()
+    wait_for(screen, "With I, II the macro AUROC is")
+    assert screen.errors() == []

@@ -66,7 +66,7 @@ def test_the_embedding_map(open_map, place):
         choose(screen, "Colour by", colouring)
         figure.locator(".legend").get_by_text(entry).wait_for()
         screen.screenshot(colouring.replace(" ", "-"))
-    choose(screen, "Near by", "cosine")
+    choose(screen, "Distance", "cosine")
     page.get_by_text("Nearest by cosine distance in all 256 numbers").wait_for()
     lines = figure.locator(".scatterlayer .trace").count()
     page.get_by_label("Drift lines").uncheck()

@@ -59,7 +59,7 @@ def test_from_an_upload_to_an_answer(browser, files, place):
     upload(screen, files["strap"])
     page.get_by_text("No answer yet: None of ch1, ch2").wait_for()
     say(screen, "units per mV", "250")
-    page.get_by_text("10 s at 130 Hz of ch1, ch2. Nothing to remark").wait_for()
+    page.get_by_text("10 s at 130 Hz of ch1, ch2. No remarks").wait_for()
     for name in ("ch1", "ch2"):
         page.get_by_role("combobox", name=name).select_option("II")
     page.get_by_text("ch1 and ch2 would both be lead II").wait_for()
@@ -73,12 +73,12 @@ def test_from_an_upload_to_an_answer(browser, files, place):
     page.get_by_text("Nothing is suspected.").wait_for()
     screen.screenshot("names")
     page.get_by_text("The nearest samples:").scroll_into_view_if_needed()
-    page.wait_for_timeout(500)
+    page.wait_for_function("[...document.querySelectorAll('.live-figure')].at(-2).getBoundingClientRect().top < innerHeight")
     screen.screenshot("answer")
 
     upload(screen, files["watch"])
     page.get_by_text("Used: 0 to 10 of 30 s").wait_for()
-    handle = page.get_by_role("slider").first
+    handle = page.get_by_role("slider", name="from (s)")
     handle.focus()
     handle.press("ArrowRight")
     page.get_by_text("Used: 0.5 to 10.5 of 30 s").wait_for()

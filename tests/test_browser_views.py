@@ -30,8 +30,7 @@ def choose(screen, menu, option):
 
 
 def slide(screen, name, key="ArrowRight"):
-    of_this_name = screen.page.locator(".widget-hslider", has=screen.page.get_by_text(name, exact=True))
-    of_this_name.get_by_role("slider").press(key)
+    screen.page.get_by_role("slider", name=name, exact=True).press(key)  # by the name that a screen reader says
 
 
 @everywhere

@@ -11,7 +11,7 @@ from test_colours import contrast_on_white
 from torch import nn
 
 import selfdana_lite as sd
-from selfdana_lite.explore import EmbeddingMap, LeadPicker
+from selfdana_lite.explore import ECGViewer, EmbeddingMap, LeadPicker
 from selfdana_lite.explore import atlas as atlas_module
 from selfdana_lite.explore.atlas import NEAREST, Atlas
 from selfdana_lite.explore.embedding_map import ecg_of
@@ -165,9 +165,10 @@ def test_recordings_that_lack_leads_have_the_reference_that_they_share(recording
     explorer = EmbeddingMap(seeded_encoder(), mixed)
     assert explorer.atlas.reference == explorer.leads == sd.LEADS[:6]
     assert "PCA map of 120 recordings through I, II, III, aVR, aVL, aVF." in explorer.map.text
-    with pytest.raises(sd.LeadError, match="V1"):
-        explorer.leads = "I, V1"
-    assert "LeadError" in explorer.error.value
+    explorer.leads = "I, V1"
+    assert '<p role="status"><b>Not shown:</b> Row 5 lacks V1' in explorer.error.value
+    assert "through I, II, III, aVR, aVL, aVF." in explorer.map.text
+    assert explorer.map.text.replace("'", "&#x27;") in explorer.static_html()
     nothing_shared = np.eye(12, dtype=bool)[:, np.arange(RECORDS) % 12]
     lonely = sd.EcgDataset(
         stored * nothing_shared[..., None], table, sd.LEADS, 100, recordings.label_names, present=nothing_shared
@@ -392,6 +393,37 @@ def test_a_picker_steers_the_map(recordings):
     picker.buttons["V5"].value = False
     assert_shows(explorer, ("I",))
     assert explorer.lead_set.layout.display == "none"
+
+
+def lacking_v6_in_one(recordings):
+    signals, present = recordings.signals.transpose(1, 0, 2).copy(), np.ones((12, RECORDS), bool)
+    present[11, 5], signals[11, 5] = False, 0
+    return sd.EcgDataset(signals, recordings.table, sd.LEADS, 100, recordings.label_names, present=present)
+
+
+def test_a_view_that_refuses_leaves_the_next_one_on_the_same_picker_its_turn(recordings):
+    mixed, picker = lacking_v6_in_one(recordings), LeadPicker("I, II")
+    explorer, viewer = EmbeddingMap(seeded_encoder(), mixed, picker=picker), ECGViewer(mixed, picker=picker)
+    picker.buttons["V6"].value = True
+    assert viewer.view.leads == picker.leads == ("I", "II", "V6")
+    assert picker.error.value == ""
+    assert "Not shown:</b> Row 5 lacks V6" in explorer.error.value
+    assert "through I, II." in explorer.map.text
+    assert explorer.static_html().count("Plotly.newPlot") == 2
+    picker.buttons["V6"].value = False
+    assert_shows(explorer, ("I", "II"))
+
+
+def test_a_label_of_a_stranger_s_dataset_is_words_and_not_html(recordings):
+    names = ("<img src=x>", *recordings.label_names[1:])
+    table = recordings.table.rename(columns={recordings.label_names[0]: names[0]})
+    foreign = in_memory(recordings.signals, table, recordings.leads, names)
+    explorer = EmbeddingMap(seeded_encoder(), foreign)
+    labelled = int(recordings.labels[:, 0].argmax())
+    explorer.recording.value = labelled
+    explorer._tell("<img src=x> is embedded")
+    assert "<img" not in explorer.neighbours.value + explorer.status.value
+    assert f"Recording {labelled} (&lt;img src=x&gt;" in explorer.neighbours.value
 
 
 def test_while_it_computes_the_controls_wait_and_the_status_says_what_for(explorer):

@@ -10,8 +10,8 @@ import torch
 import selfdana_lite as sd
 from selfdana_lite import explore
 from selfdana_lite.explore import lead_set_explorer
+from selfdana_lite.explore.colours import CHOSEN, FAINT, MODEL_COLOURS, OTHER
 from selfdana_lite.explore.ecg_paper import ABSENT, MM_PER_MV, MM_PER_S, PX_PER_MM, ROW_MV, ROWS
-from selfdana_lite.explore.scores import CHOSEN, MODEL_COLOURS, OTHER, UNTRAINED
 
 
 def told_apart(leads, samples=1000):
@@ -168,9 +168,9 @@ def test_each_model_has_a_panel_with_its_twin():
     assert [annotation.text for annotation in figure.layout.annotations] == ["b", "a"]
     drawn = [(trace.name, trace.xaxis, tuple(trace.x), tuple(trace.y), trace.line.color) for trace in figure.data]
     assert drawn == [
-        ("untrained", "x", ("12", "1"), (0.7, 0.6), UNTRAINED),
+        ("untrained", "x", ("12", "1"), (0.7, 0.6), FAINT),
         ("pre-trained", "x", ("12", "1"), (0.8, 0.7), MODEL_COLOURS[0]),
-        ("untrained", "x2", ("12", "1"), (0.71, 0.61), UNTRAINED),
+        ("untrained", "x2", ("12", "1"), (0.71, 0.61), FAINT),
         ("pre-trained", "x2", ("12", "1"), (0.82, 0.69), MODEL_COLOURS[1]),
     ]
     np.testing.assert_allclose(figure.data[3].error_y.array, 0.05)
@@ -251,15 +251,29 @@ def test_probabilities_are_those_of_the_recording(clf, recordings):
 
 def test_an_error_is_shown_and_raised_and_goes_away(explorer, monkeypatch):
     def fail(*_):
-        raise sd.LeadError("no lead <V9>")
+        raise ValueError("no lead <V9>")
 
     with monkeypatch.context() as patch:
         patch.setattr(lead_set_explorer, "ecg_of", fail)
-        with pytest.raises(sd.LeadError, match="no lead <V9>"):
+        with pytest.raises(ValueError, match="no lead <V9>"):
             explorer.lead_set.value = "1-lead"
-    assert explorer.error.value == '<p role="alert"><b>LeadError: no lead &lt;V9&gt;</b></p>'
+    assert explorer.error.value == '<p role="alert"><b>ValueError: no lead &lt;V9&gt;</b></p>'
     explorer.recording.value = 1
     assert explorer.error.value == ""
+
+
+def test_leads_that_a_recording_lacks_are_refused_in_words_and_the_page_shows_the_choice_before(explorer, monkeypatch):
+    def refuse(*_):
+        raise sd.LeadError("no lead <V9>")
+
+    explorer.lead_set.value = "2-lead"
+    before = explorer.choice, explorer.ecg.text, explorer.scores.text, explorer.shown_probabilities.value
+    with monkeypatch.context() as patch:
+        patch.setattr(lead_set_explorer, "ecg_of", refuse)
+        explorer.lead_set.value = "1-lead"
+        assert all(words in explorer.static_html() for words in before[1:])
+    assert (explorer.choice, explorer.ecg.text, explorer.scores.text, explorer.shown_probabilities.value) == before
+    assert explorer.error.value.startswith('<p role="status"><b>Not shown:</b> no lead &lt;V9&gt; What you see is still')
 
 
 def test_a_recording_without_labels_says_so(recordings):

@@ -85,7 +85,7 @@ def test_the_lattice_in_words():
         }
     )
     assert describe_lattice(table, "V2, I") == (
-        "The 7 lead sets score 0.550 to 0.800. Nothing smaller scores as much as: I 0.700; II, V2 0.800. The usual lead sets: "
+        "The 7 lead sets score 0.550 to 0.800. Pareto front: I 0.700; II, V2 0.800. The usual lead sets: "
         "1-lead 0.700, 2-lead 0.710, 3-lead 0.780. Chosen: I, V2, 0.700, number 3 of 3 with as many leads (0.700 to 0.800). "
         "The best of so many is best partly by luck: choose on some patients and score on others."
     )

@@ -190,3 +190,48 @@ def test_an_error_of_a_subscriber_is_shown_and_raised(picker):
     picker.unobserve(fail, "leads")
     picker.buttons["V4"].value = True
     assert picker.error.value == ""
+
+
+# A picker of fewer leads
+
+
+@pytest.fixture
+def picker_of_four():
+    return LeadPicker(among="V2, II, I, III")
+
+
+def test_only_the_leads_that_are_there_are_offered(picker_of_four):
+    assert picker_of_four.leads == ("I", "II", "III", "V2")
+    assert {lead for lead, button in picker_of_four.buttons.items() if not button.disabled} == {"I", "II", "III", "V2"}
+    assert picker_of_four.presets.options == ("4-lead", "3-lead", "2-lead", "1-lead")
+    assert picker_of_four.torso.text.endswith("Not there to choose: aVR, aVL, aVF, V1, V3, V4, V5, V6.")
+    assert picker_of_four.buttons["V6"].tooltip == "V6: not there to choose; these recordings lack it"
+    drawing = ElementTree.fromstring(picker_of_four.torso.svg)
+    hands = {group.get("data-lead") for group in drawing.iter() if "pointer" in group.get("style", "")}
+    assert hands == {"I", "II", "III", "V2"}
+
+
+def test_the_arrow_of_a_lead_that_is_not_there_says_so_and_does_nothing(picker_of_four):
+    picker_of_four.torso._handle_custom_msg({"lead": "V6"}, [])
+    assert picker_of_four.leads == ("I", "II", "III", "V2")
+    assert picker_of_four.notice.value == '<p role="status">V6: not there to choose; these recordings lack it.</p>'
+    assert picker_of_four.error.value == ""
+    picker_of_four.torso._handle_custom_msg({"lead": "V2"}, [])
+    assert picker_of_four.leads == ("I", "II", "III")
+    assert picker_of_four.notice.value == ""
+
+
+def test_a_lead_that_is_not_there_cannot_be_set(picker_of_four):
+    with pytest.raises(sd.LeadError, match="There is no V6 here; choose among I, II, III, V2"):
+        picker_of_four.leads = "I, V6"
+    with pytest.raises(sd.LeadError, match="There is no V6 here"):
+        LeadPicker("V6", among="I, II")
+
+
+def test_a_subscriber_that_refuses_leads_is_heard_in_words(picker):
+    def refuse(_change):
+        raise sd.LeadError("no <V5> here")
+
+    picker.observe(refuse, "leads")
+    picker.buttons["V5"].value = True
+    assert picker.error.value.startswith('<p role="status"><b>Not shown:</b> no &lt;V5&gt; here ')

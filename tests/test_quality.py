@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import wfdb
 from beating import changed, heart, lead_mv
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from selfdana_lite import EcgDataset, write_dataset
 from selfdana_lite.explore.quality_picture import SHADES, describe_quality, quality_figure
+from selfdana_lite.faults import LARGEST_OFFSET_MV
 from selfdana_lite.leads import LEADS
 from selfdana_lite.quality import COLUMNS, quality_report
 from selfdana_lite.recording import Recording, RecordingError
@@ -40,7 +42,10 @@ GAPPY = np.where((TIME_S >= 2) & (TIME_S < 4), np.nan, lead_mv(HEART, "V3"))
     ("leads_mv", "column", "value", "remark"),
     [
         ({"V3": GAPPY}, "missing_share", pytest.approx(0.2 / 12), "1.7% of the samples are missing"),
-        ({"V2": 0.0, "V6": 0.3}, "flat_leads", "V2, V6", "flat: V2, V6"),
+        ({"V2": 0.0, "V6": 0.25}, "flat_leads", "V2, V6", "flat: V2 (10 s), V6 (10 s)"),
+        ({"V3": lead_mv(HEART, "V3") + 0.35}, "offset_mv", pytest.approx(0.35, abs=0.01), "offset of 0.35 mV in V3: an amp"),
+        ({"II": lead_mv(HEART, "II") + 5.1}, "offset_mv", pytest.approx(5.1, abs=0.01), "offset of 5.1"),
+        ({"I": lead_mv(HEART, "I") - 5.1}, "offset_mv", pytest.approx(5.1, abs=0.01), "offset of -5."),
         ({"V4": np.minimum(lead_mv(HEART, "V4"), 0.5)}, "clipped_leads", "V4", "clipped: V4"),
         ({"V5": 20 * lead_mv(HEART, "V5")}, "off_scale_leads", "V5", "off scale: V5"),
         ({"V5": 0.01 * lead_mv(HEART, "V5")}, "off_scale_leads", "V5", "off scale: V5"),
@@ -99,8 +104,53 @@ def test_many_recordings_make_a_row_each_in_their_order():
     report = quality_report(HEART.window(0, length_s) for length_s in seconds)
     assert report["seconds"].tolist() == seconds
     assert quality_report([]).columns.tolist() == list(COLUMNS)
-    with pytest.raises(RecordingError, match="Found a str; expected recordings: read files with read_recording"):
-        quality_report(["visit.edf"])
+    for wrong in (None, 3.0, [HEART, None]):
+        with pytest.raises(RecordingError, match=r"Found a (NoneType|float); expected recordings, names of files or folders"):
+            quality_report(wrong)
+
+
+def test_without_its_offset_a_recording_is_usable_again():
+    lifted = Recording(HEART.signal_mv + np.float32(5), 250.0, LEADS, "made up")
+    assert row_of(lifted).verdict == "look at it"
+    row = row_of(lifted.without_offset())
+    assert (row.verdict, row.offset_mv) == ("usable", pytest.approx(0, abs=1e-6))
+
+
+def test_a_recording_without_a_lead_for_an_encoder_is_looked_at():
+    unnamed = Recording(HEART.signal_mv, 250.0, [f"ch{n}" for n in range(12)], "made up")
+    row = row_of(unnamed)
+    assert (row.verdict, row.remarks) == ("look at it", "no lead is among the twelve (rename those that are)")
+    assert np.isnan(row.offset_mv)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A good file, one without a unit, one of no format, and a record of two files."""
+    facts = {"sampling_rate_hz": 250.0, "leads": np.array(LEADS)}
+    np.savez(tmp_path / "b good.npz", signal_mv=HEART.signal_mv, **facts)
+    np.savez(tmp_path / "c lifted.npz", signal_mv=HEART.signal_mv + np.float32(1), **facts)
+    (tmp_path / "a broken.edf").write_bytes(b"0       not much more")
+    (tmp_path / "deeper").mkdir()
+    record = {"sig_name": ["II"], "units": ["mV"], "fmt": ["16"], "write_dir": str(tmp_path / "deeper")}
+    wfdb.wrsamp("d", fs=250, p_signal=HEART.signal_mv[1:2].T.astype(float), **record)
+    (tmp_path / "notes.pdf").write_bytes(b"")
+    return tmp_path
+
+
+def test_a_folder_is_a_row_a_file_and_what_cannot_be_read_says_why(folder):
+    report = quality_report(folder)
+    assert [source.rpartition("/")[2] for source in report["source"]] == ["a broken.edf", "b good.npz", "c lifted.npz", "d.hea"]
+    assert report["verdict"].tolist() == ["unusable", "usable", "look at it", "usable"]
+    assert "a broken.edf" in report["remarks"][0]
+    assert np.isnan(report["heart_rate_bpm"][0])
+    assert describe_quality(report.iloc[0]).startswith(f"{folder / 'a broken.edf'}: unusable. ")
+    assert "nan" not in describe_quality(report.iloc[0])
+    paths = [folder / "b good.npz", str(folder / "c lifted.npz"), HEART, folder / "gone.edf"]
+    assert quality_report(paths)["verdict"].tolist() == ["usable", "look at it", "usable", "unusable"]
+    pd.testing.assert_frame_equal(quality_report(str(paths[0])), report[1:2].reset_index(drop=True))
+    (folder / "empty").mkdir()
+    with pytest.raises(RecordingError, match=r"has no file with a name in \.hea, \.edf"):
+        quality_report(folder / "empty")
 
 
 def test_a_dataset_is_read_record_by_record_with_the_leads_that_are_there(tmp_path):
@@ -118,12 +168,20 @@ def test_a_dataset_is_read_record_by_record_with_the_leads_that_are_there(tmp_pa
     assert report["leads"].tolist() == [", ".join(LEADS), "I, II", ", ".join(LEADS)]
     assert report["mains_noise_mv"].isna().all()  # 100 Hz does not reach 50 Hz
     pd.testing.assert_frame_equal(quality_report(dataset.where(rows=[1])), report[1:2].reset_index(drop=True))
+    pd.testing.assert_frame_equal(quality_report(tmp_path / "ecgs"), report)
 
 
 def test_most_of_the_samples_are_usable(samples_path):
     report = quality_report(EcgDataset.open(samples_path).where(rows=np.arange(0, 600, 30)))
     assert (report["verdict"] == "usable").mean() > 0.7
     assert report["limb_residual_mv"].max() < 0.01
+
+
+def test_few_real_recordings_have_an_offset(real_archive):
+    dataset = EcgDataset.open(real_archive).where(folds=range(1, 9))
+    blocks = np.array_split(np.arange(len(dataset)), 16)
+    offset_mv = np.concatenate([np.abs(np.median(dataset.batch(rows).numpy(), axis=2)).max(axis=1) for rows in blocks])
+    assert 0 < (offset_mv > LARGEST_OFFSET_MV).mean() < 0.02
 
 
 def test_most_real_recordings_are_usable(real_archive):
@@ -176,8 +234,8 @@ def test_a_sound_recording_has_no_shade_and_a_long_one_says_that_it_is_cut():
 def test_the_text_says_what_the_figure_shows():
     said = describe_quality(row_of(changed(HEART, V2=0.0)))
     assert said.startswith("made up: look at it. 10 s at 250 Hz of I, II, III,")
-    assert "To look at: flat: V2." in said
+    assert "To look at: flat: V2 (10 s)." in said
     assert "72 beats a minute" in said
     hundred = describe_quality(row_of(heart(100.0).select("I")))
     assert "mains hum cannot be seen at this rate, and the limb leads cannot be checked" in hundred
-    assert "Nothing to remark" in hundred
+    assert "No remarks" in hundred

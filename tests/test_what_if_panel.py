@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from small import in_memory, seeded_encoder, small_dataset
 
 import selfdana_lite as sd
-from selfdana_lite.explore import LeadAnswers, LeadPicker, WhatIf, WhatIfLab, WhatIfPanel, what_if_panel
+from selfdana_lite.explore import LeadAnswers, LeadPicker, WhatIf, WhatIfLab, WhatIfPanel, lead_answers, what_if_panel
 from selfdana_lite.explore.what_if_figure import cost_shares, draw
 from selfdana_lite.explore.what_if_panel import describe
 
@@ -123,6 +123,12 @@ def traces(figure):
     return {trace.name: trace for trace in figure.data if trace.type == "scatter"}
 
 
+def test_more_recordings_than_memory_is_meant_for_are_refused_at_once(clf, recordings, monkeypatch):
+    monkeypatch.setattr(lead_answers, "MOST_RECORDINGS", 59)
+    with pytest.raises(ValueError, match=r"at most 59 recordings; this dataset has 60. Choose some, as with dataset.where\("):
+        LeadAnswers(clf, recordings)
+
+
 def test_the_figure_shows_the_scores_and_their_intervals(answers):
     asked = WhatIf(("I", "II"), row=3)
     scores = answers.scores(asked.leads)
@@ -203,9 +209,24 @@ def test_one_line_is_enough(clf, recordings):
     assert len(panel.answers.table) == 7
     panel.leads = "I, III"
     assert "To add next: II" in panel.figure.text
+    assert [lead for lead, button in panel.picker.buttons.items() if not button.disabled] == ["I", "II", "III"]
     with pytest.raises(sd.LeadError, match="This dataset lacks V2; choose among I, II, III"):
-        panel.picker.toggle("V2")
-    assert "This dataset lacks V2" in panel.picker.error.value
+        panel.leads = "V2"
+    assert panel.picker.leads == panel.leads == ("I", "III")
+
+
+def test_a_picker_that_offers_leads_which_the_dataset_lacks_stops_no_other_view(clf, recordings):
+    three = in_memory(recordings.signals[:, :3], recordings.table, sd.LEADS[:3], recordings.label_names)
+    picker, heard = LeadPicker("I, II"), []
+    panel = WhatIfPanel(clf, three, picker=picker)
+    picker.observe(lambda change: heard.append(change.new), "leads")
+    picker.toggle("V6")
+    assert heard == [("I", "II", "V6")]
+    assert "Not shown:</b> This dataset lacks V6; choose among I, II, III." in panel.error.value
+    assert panel.figure.text.startswith("With I, II ")
+    assert panel.figure.text.split(" ", 1)[0] in panel.static_html()
+    picker.toggle("V6")
+    assert panel.error.value == ""
 
 
 def test_an_error_stands_beside_the_controls(panel, monkeypatch):
@@ -219,6 +240,18 @@ def test_an_error_stands_beside_the_controls(panel, monkeypatch):
     monkeypatch.undo()
     panel.recording.value = 8
     assert panel.error.value == ""
+
+
+def test_the_lab_of_a_dataset_with_fewer_leads_offers_those(clf, recordings):
+    three = in_memory(recordings.signals[:, :3], recordings.table, sd.LEADS[:3], recordings.label_names)
+    lab = WhatIfLab(clf, three, leads="I, II")
+    for tab in range(3):
+        lab.tabs.selected_index = tab
+        lab.picker.torso._handle_custom_msg({"lead": "V6"}, [])  # a click in the drawing
+        assert lab.picker.leads == lab.panel.leads == ("I", "II")
+        assert "V6: not there to choose; these recordings lack it." in lab.picker.notice.value
+    lab.picker.toggle("III")
+    assert "Chosen: I, II, III, " in lab.lattice.text
 
 
 def test_the_lab_is_one_choice_in_three_tabs(clf, recordings, table):

@@ -19,7 +19,7 @@ from selfdana_lite.explore.augmentation_figures import Drawn, count_figure, view
 from selfdana_lite.explore.ecg_viewer import recording_at
 from selfdana_lite.explore.lead_picker import LeadPicker
 from selfdana_lite.explore.lead_view import LeadView
-from selfdana_lite.explore.live_figure import LiveFigure, figure_html
+from selfdana_lite.explore.live_figure import LiveFigure
 from selfdana_lite.leads import LEADS, LeadError
 from selfdana_lite.recording import Recording
 
@@ -158,7 +158,7 @@ class AugmentationView(LeadView):
         self.seed = ipywidgets.BoundedIntText(0, 0, 2**31 - 1, description="Seed", layout={"width": "190px"})
         self.again = ipywidgets.Button(description="Draw again", tooltip="Draw with the next seed")
         self.again.on_click(self._draw_again)
-        self.views, self.counts = LiveFigure(*self._views()), LiveFigure(*self._counts())
+        self.views, self.counts = LiveFigure(*self._views(self.choice)), LiveFigure(*self._counts(self.choice))
         for control in (self.recording, self.law, self.draws, self.seed):
             control.observe(self.redraw, "value")
         wrap = ipywidgets.Layout(flex_flow="row wrap", width="910px")
@@ -168,20 +168,22 @@ class AugmentationView(LeadView):
     def redraw(self, _change: object = None) -> None:
         with self.errors_shown():
             chosen = self.recording.value, self.leads, self.law.value, self.seed.value, self.draws.value
-            self.choice = AugmentationChoice(*chosen)
-            self.views.show(*self._views())
-            self.counts.show(*self._counts())
+            choice = AugmentationChoice(*chosen)
+            views, counts = self._views(choice), self._counts(choice)  # either may refuse, before anything changes
+            self.choice = choice
+            self.views.show(*views)
+            self.counts.show(*counts)
 
     def static_html(self) -> str:
-        return figure_html(*self._views()) + figure_html(*self._counts())
+        return self.views.static_html() + self.counts.static_html()
 
     def _draw_again(self, _button: object) -> None:
         self.seed.value += 1
 
-    def _views(self) -> tuple[go.Figure, str]:
-        recording = recording_at(self.source, self.choice.row)
-        return draw_views(self.choice, recording), describe_views(self.choice, recording)
+    def _views(self, choice: AugmentationChoice) -> tuple[go.Figure, str]:
+        recording = recording_at(self.source, choice.row)
+        return draw_views(choice, recording), describe_views(choice, recording)
 
-    def _counts(self) -> tuple[go.Figure, str]:
-        _, present = twelve_of(self.choice, recording_at(self.source, self.choice.row))
-        return draw_counts(self.choice, int(present.sum())), describe_counts(self.choice, int(present.sum()))
+    def _counts(self, choice: AugmentationChoice) -> tuple[go.Figure, str]:
+        _, present = twelve_of(choice, recording_at(self.source, choice.row))
+        return draw_counts(choice, int(present.sum())), describe_counts(choice, int(present.sum()))

@@ -30,6 +30,10 @@ LEAD_DASHES = {lead: "dot" if lead.startswith("V") else "solid" for lead in LEAD
 
 CLASS_COLOURS = {"NORM": "#3c9696", "MI": "#ff5a00", "STTC": "#2d1e69", "CD": "#b400ff", "HYP": "#5a0f00"}
 
+# Okabe and Ito's colours, which colour-blind readers tell apart; each model keeps its own.
+MODEL_COLOURS = ("#0072B2", "#009E73", "#D55E00", "#CC79A7", "#E69F00", "#56B4E9")
+CHOSEN, OTHER = "#D55E00", "#56B4E9"
+
 
 def class_colours(label_names: Iterable[str]) -> dict[str, str]:
     """A colour for each label: PTB-XL's five have their own; others take what is free, in order, then grey."""

@@ -5,10 +5,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from selfdana_lite.costs import TITLES
+from selfdana_lite.explore.colours import MODEL_COLOURS
 from selfdana_lite.explore.ecg_paper import FONT
 from selfdana_lite.explore.explorer import Explorer
 from selfdana_lite.explore.live_figure import LiveFigure, figure_html
-from selfdana_lite.explore.scores import MODEL_COLOURS
 
 COSTS = TITLES | {
     "gflop_per_recording": "Operations of a training step, GFLOP a recording (counted)",

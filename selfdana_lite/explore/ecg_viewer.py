@@ -16,7 +16,7 @@ from selfdana_lite.explore.ecg_marks import Marks, describe_marks, find_marks
 from selfdana_lite.explore.ecg_paper import SHOWN_S, describe_ecg, ecg_figure
 from selfdana_lite.explore.lead_picker import LeadPicker
 from selfdana_lite.explore.lead_view import LeadView
-from selfdana_lite.explore.live_figure import LiveFigure, figure_html
+from selfdana_lite.explore.live_figure import LiveFigure
 from selfdana_lite.leads import LEADS
 from selfdana_lite.recording import Recording
 
@@ -95,7 +95,7 @@ class ECGViewer(LeadView):
         self.recording.layout.display = None if last else "none"
         self.layout_menu = ipywidgets.Dropdown(options=LAYOUTS, value=layout, description="Layout", layout={"width": "250px"})
         self.marked = ipywidgets.Checkbox(description="Mark P, Q, R, S and T", indent=False, layout={"width": "190px"})
-        self.figure = LiveFigure(*self._shown())
+        self.figure = LiveFigure(*self._shown(self.view))
         for control in (self.recording, self.layout_menu, self.marked):
             control.observe(self.redraw, "value")
         wrap = ipywidgets.Layout(flex_flow="row wrap", width="910px")
@@ -104,13 +104,14 @@ class ECGViewer(LeadView):
 
     def redraw(self, _change: object = None) -> None:
         with self.errors_shown():
-            self.view = ECGView(self.recording.value, self.leads, self.layout_menu.value, self.marked.value)
-            self.figure.show(*self._shown())
+            view = ECGView(self.recording.value, self.leads, self.layout_menu.value, self.marked.value)
+            self.figure.show(*self._shown(view))
+            self.view = view
 
     def static_html(self) -> str:
-        return figure_html(*self._shown())
+        return self.figure.static_html()
 
-    def _shown(self) -> tuple[go.Figure, str]:
-        recording = recording_at(self.source, self.view.row)
-        marks = marks_of(self.view, recording)
-        return draw(self.view, recording, marks), describe(self.view, recording, marks)
+    def _shown(self, view: ECGView) -> tuple[go.Figure, str]:
+        recording = recording_at(self.source, view.row)
+        marks = marks_of(view, recording)
+        return draw(view, recording, marks), describe(view, recording, marks)

@@ -4,6 +4,7 @@ EmbeddingMap(encoder, dataset), or with a LeadPicker for its leads. `MapView` an
 there is; map_figure.py draws and describes it.
 """
 
+import html
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -17,7 +18,7 @@ from selfdana_lite.explore.ecg_paper import MARGIN_PX, MARK_S, MM_PER_S, PX_PER_
 from selfdana_lite.explore.ecg_viewer import recording_at
 from selfdana_lite.explore.lead_picker import LeadPicker
 from selfdana_lite.explore.lead_view import LeadView
-from selfdana_lite.explore.live_figure import LiveFigure, figure_html
+from selfdana_lite.explore.live_figure import LiveFigure
 from selfdana_lite.explore.map_figure import MapView, describe, describe_neighbours, draw, neighbour_table
 from selfdana_lite.explore.map_groups import GROUPINGS
 from selfdana_lite.explore.neighbours import METRICS
@@ -52,7 +53,7 @@ class EmbeddingMap(LeadView):
         self.view = MapView()
         self.method = ipywidgets.Dropdown(options=methods(), description="Method", layout={"width": "200px"})
         self.colour_by = ipywidgets.Dropdown(options=list(GROUPINGS), description="Colour by", layout={"width": "200px"})
-        self.metric = ipywidgets.Dropdown(options=METRICS, description="Near by", layout={"width": "200px"})
+        self.metric = ipywidgets.Dropdown(options=METRICS, description="Distance", layout={"width": "200px"})
         self.drift_lines = ipywidgets.Checkbox(True, description="Drift lines", indent=False, layout={"width": "110px"})
         self.recording = ipywidgets.IntSlider(
             0, 0, len(dataset) - 1, description="Recording", continuous_update=False, layout={"width": "420px"}
@@ -83,15 +84,15 @@ class EmbeddingMap(LeadView):
     def redraw(self, _change: object = None) -> None:
         with self.errors_shown():
             scene = self.scene()
-            self.view = MapView(self.recording.value, self.colour_by.value, self.drift_lines.value)
-            self.map.show(draw(self.view, scene), describe(self.view, scene))
-            self.ecg.show(*ecg_of(self.atlas.dataset, self.view.row, self.leads))
-            self.neighbours.value = neighbours_html(self.view, scene)
+            view = MapView(self.recording.value, self.colour_by.value, self.drift_lines.value)
+            ecg = ecg_of(self.atlas.dataset, view.row, self.leads)  # all that may be refused comes before anything changes
+            self.view = view
+            self.map.show(draw(view, scene), describe(view, scene))
+            self.ecg.show(*ecg)
+            self.neighbours.value = neighbours_html(view, scene)
 
     def static_html(self) -> str:
-        scene = self.scene()
-        figures = (draw(self.view, scene), describe(self.view, scene)), ecg_of(self.atlas.dataset, self.view.row, self.leads)
-        return "".join(figure_html(*figure) for figure in figures) + neighbours_html(self.view, scene)
+        return self.map.static_html() + self.ecg.static_html() + self.neighbours.value
 
     @contextmanager
     def _busy(self) -> Iterator[None]:
@@ -107,7 +108,7 @@ class EmbeddingMap(LeadView):
             self.status.value = describe_missing()
 
     def _tell(self, words: str) -> None:
-        self.status.value = f'<p role="status">{words}</p>'
+        self.status.value = f'<p role="status">{html.escape(words)}</p>'
 
     def _clicked(self, change: dict) -> None:
         if change["new"].get("customdata") is not None:
@@ -117,4 +118,5 @@ class EmbeddingMap(LeadView):
 def neighbours_html(view: MapView, scene: Scene) -> str:
     """The neighbours in words and as a table."""
     table = neighbour_table(view, scene).to_html(border=0, justify="left")
-    return f'<div style="line-height: 1.4"><p>{describe_neighbours(view, scene)}</p>{table}</div>'
+    words = html.escape(describe_neighbours(view, scene), quote=False)
+    return f'<div style="line-height: 1.4"><p>{words}</p>{table}</div>'

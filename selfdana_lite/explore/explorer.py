@@ -1,10 +1,12 @@
-"""What all explorers share: an error is shown beside the controls and raised, and there is a page without widgets."""
+"""What all explorers share: a refusal or an error is shown beside the controls, and there is a page without widgets."""
 
 import html
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import ipywidgets
+
+from selfdana_lite.leads import LeadError
 
 
 class Explorer(ipywidgets.VBox):
@@ -16,16 +18,23 @@ class Explorer(ipywidgets.VBox):
 
     @contextmanager
     def errors_shown(self) -> Iterator[None]:
-        """Around what a callback does: Jupyter hides its errors in a log, here they stand beside the controls as well."""
+        """Around what a callback does: Jupyter hides its errors in a log, here they stand beside the controls as well.
+
+        A LeadError is no fault of the program: a person chose leads that are not there. It is said and not raised, because
+        the first exception would keep the choice from all other views of the same picker.
+        """
         self.error.value = ""
         try:
             yield
+        except LeadError as refusal:
+            words = f"<b>Not shown:</b> {html.escape(str(refusal))} What you see is still the choice before."
+            self.error.value = f'<p role="status">{words}</p>'
         except Exception as error:
             self.error.value = f'<p role="alert"><b>{type(error).__name__}: {html.escape(str(error))}</b></p>'
             raise
 
     def static_html(self) -> str:
-        """The same content as plain HTML: for papermill, exported pages and nbviewer."""
+        """What is shown now as plain HTML: for papermill, exported pages and nbviewer."""
         raise NotImplementedError
 
     def _repr_mimebundle_(self, **kwargs: object) -> dict:

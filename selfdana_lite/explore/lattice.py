@@ -7,9 +7,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from selfdana_lite.explore.colours import FAINT, INK, LEAD_COLOURS
+from selfdana_lite.explore.colours import CHOSEN, FAINT, INK, LEAD_COLOURS
 from selfdana_lite.explore.ecg_paper import FONT
-from selfdana_lite.explore.scores import CHOSEN
 from selfdana_lite.lead_values import CHANCE
 from selfdana_lite.leads import LEAD_SETS, LEADS, LeadError, parse_leads
 from selfdana_lite.what_if import extremes, pareto_front
@@ -60,7 +59,7 @@ def describe_lattice(table: pd.DataFrame, chosen: str | Iterable[str] | None = N
     steps = "; ".join(f"{row['lead_set']} {row[score]:.3f}" for _, row in front.iterrows())
     usual = ", ".join(f"{row['preset']} {row[score]:.3f}" for _, row in presets.iterrows())
     words = [f"The {len(table)} lead sets score {table[score].min():.3f} to {table[score].max():.3f}."]
-    words += [f"Nothing smaller scores as much as: {steps}."]
+    words += [f"Pareto front: {steps}."]
     words += [f"The usual lead sets: {usual}."] if usual else []
     if chosen is not None:
         row = _row(table, chosen).iloc[0]

@@ -25,6 +25,7 @@ from selfdana_lite.what_if import extremes, next_lead, what_if
 
 COUNTED = 8  # recordings in the training step that is counted
 BATCH = 64
+MOST_RECORDINGS = 3000  # 0.6 GB of kept work, and as many as a map shows
 
 
 class LeadAnswers:
@@ -34,6 +35,11 @@ class LeadAnswers:
     """
 
     def __init__(self, clf: Classifier, dataset: EcgDataset, table: pd.DataFrame | None = None, bootstrap: int = 1000):
+        if len(dataset) > MOST_RECORDINGS:
+            raise ValueError(
+                f"A what-if panel answers for at most {MOST_RECORDINGS:,} recordings; this dataset has {len(dataset):,}. "
+                f"Choose some, as with dataset.where(folds=9)."
+            )
         evaluate(clf, dataset, dataset.leads, bootstrap=0)  # whatever is wrong, it says so before the long work
         self.clf, self.dataset, self.bootstrap = clf, dataset, bootstrap
         self.leads = tuple(sorted(dataset.leads, key=LEADS.index))

@@ -16,7 +16,7 @@ from selfdana_lite.electrodes import LimbCheck, check_limb_leads
 from selfdana_lite.explore.colours import INK
 from selfdana_lite.explore.ecg_paper import FONT
 from selfdana_lite.explore.explorer import Explorer
-from selfdana_lite.explore.live_figure import LiveFigure, figure_html
+from selfdana_lite.explore.live_figure import LiveFigure
 from selfdana_lite.faults import filled, in_millivolt, split_wander
 from selfdana_lite.leads import LEAD_SETS, LEADS, LIMB_FROM_I_II, LeadError
 from selfdana_lite.recording import Recording
@@ -137,7 +137,7 @@ class LeadMapper(Explorer):
     def static_html(self) -> str:
         names = "".join(f"<tr><td>{html.escape(name)}</td><td>{lead}</td></tr>" for name, lead in self.chosen.items())
         table = f"<table><tr><th>in the file</th><th>means</th></tr>{names}</table>"
-        return table + self.notice.value + figure_html(limb_figure(self.mapped), describe_limb_leads(self.mapped))
+        return table + self.notice.value + self.limb.static_html()
 
     def _list(self, name: str, chosen: str | None) -> ipywidgets.Dropdown:
         options = LEADS if name in LEADS else (AS_IT_IS, *LEADS)

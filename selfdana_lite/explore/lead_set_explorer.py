@@ -15,7 +15,7 @@ from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.downstream import Classifier
 from selfdana_lite.explore.ecg_paper import describe_ecg, ecg_figure
 from selfdana_lite.explore.explorer import Explorer
-from selfdana_lite.explore.live_figure import LiveFigure, figure_html
+from selfdana_lite.explore.live_figure import LiveFigure
 from selfdana_lite.explore.scores import describe_scores, score_figure, score_table
 from selfdana_lite.leads import LEAD_SETS
 
@@ -87,13 +87,13 @@ class LeadSetExplorer(Explorer):
         self.children = [top, self.ecg, self.scores]
 
     def static_html(self) -> str:
-        figures = ecg_of(self.choice, self.dataset), scores_of(self.choice, self.table)
-        return self._probabilities() + "".join(figure_html(*figure) for figure in figures)
+        return self.shown_probabilities.value + self.ecg.static_html() + self.scores.static_html()
 
     def _chosen(self, _change: object) -> None:
         with self.errors_shown():
-            self.choice = Choice(self.lead_set.value, self.recording.value)
-            ecg, scores = ecg_of(self.choice, self.dataset), scores_of(self.choice, self.table)
+            choice = Choice(self.lead_set.value, self.recording.value)
+            ecg, scores = ecg_of(choice, self.dataset), scores_of(choice, self.table)
+            self.choice = choice
             self.ecg.show(*ecg)
             self.scores.show(*scores)
             self.shown_probabilities.value = self._probabilities()

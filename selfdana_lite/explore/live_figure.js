@@ -4,6 +4,13 @@ const page = (globalThis.selfdanaLite ??= {});
 page.plotly ??= new Promise((resolve) => (page.arrived = resolve));
 const CONFIG = { displaylogo: false, responsive: true };
 
+// ipywidgets leaves the handle of a slider without a name; a screen reader shall hear what stands beside it.
+function nameSliders() {
+  for (const handle of document.querySelectorAll(".widget-slider [role=slider]:not([aria-label])")) {
+    handle.setAttribute("aria-label", handle.closest(".widget-slider").querySelector(".widget-label")?.textContent ?? "");
+  }
+}
+
 function render({ model, el }) {
   const chart = document.createElement("div");
   const sentence = document.createElement("p");
@@ -37,6 +44,7 @@ function render({ model, el }) {
     if (shown === undefined) chart.on("plotly_click", report);
     shown = serial;
     el.dataset.drawn = serial;
+    nameSliders();
     model.set("drawn", { serial, ms: performance.now() - start });
     model.save_changes();
   }

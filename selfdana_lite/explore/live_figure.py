@@ -57,9 +57,13 @@ class LiveFigure(anywidget.AnyWidget):
         with self.hold_sync():
             self.figure, self.text, self.serial = as_plain(figure), text, self.serial + 1
 
+    def static_html(self) -> str:
+        """What is shown now, for a page without widgets."""
+        return figure_html(go.Figure(self.figure), self.text)
+
     def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict]:
         data, metadata = super()._repr_mimebundle_(**kwargs)
-        return data | {"text/html": figure_html(go.Figure(self.figure), self.text), "text/plain": self.text}, metadata
+        return data | {"text/html": self.static_html(), "text/plain": self.text}, metadata
 
 
 def as_plain(figure: go.Figure) -> dict:

@@ -60,9 +60,9 @@ def describe(view: MapView, scene: Scene) -> str:
     words = [f"{flat_map.method} map of {count} recordings through {lead_words(scene.leads)}. {RULES[view.colour_by]}"]
     words += [describe_drift(view, scene)] if scene.moved else []
     words.append(
-        f"{_percent(scene.agreed_now)} of the {NEAREST} nearest recordings share a label"
-        + (f"; through {lead_words(scene.reference)} {_percent(scene.agreed_before)} do" if scene.moved else "")
-        + f", by chance {_percent(scene.agreed_by_chance)} would."
+        f"{_mean_percent(scene.agreed_now)} of the {NEAREST} nearest recordings share a label"
+        + (f"; through {lead_words(scene.reference)} {_mean_percent(scene.agreed_before)} do" if scene.moved else "")
+        + f", by chance {_mean_percent(scene.agreed_by_chance)} would."
     )
     return " ".join([*words, describe_limits(scene)])
 
@@ -74,7 +74,7 @@ def describe_drift(view: MapView, scene: Scene) -> str:
     return (
         f"The frame is that of {lead_words(scene.reference)}; from there a recording drifts by {drift.mean():.2f} on average, "
         f"where 1 is the mean distance between two recordings; {scene.drift.common:.0%} of the squared drift is a shift of all "
-        f"alike. Recordings {most} move most; {view.row} moves by {drift[view.row]:.2f}. {_percent(scene.kept)} of the "
+        f"alike. Recordings {most} move most; {view.row} moves by {drift[view.row]:.2f}. {_mean_percent(scene.kept)} of the "
         f"{NEAREST} nearest stay the same."
     )
 
@@ -120,7 +120,7 @@ def describe_neighbours(view: MapView, scene: Scene) -> str:
     )
 
 
-def _percent(shares: np.ndarray) -> str:
+def _mean_percent(shares: np.ndarray) -> str:
     return f"{shares.mean():.0%}"
 
 

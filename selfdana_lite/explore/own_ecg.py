@@ -21,7 +21,7 @@ from selfdana_lite.explore.ecg_layout import ONLY_PRESENT
 from selfdana_lite.explore.ecg_paper import describe_ecg, ecg_figure
 from selfdana_lite.explore.explorer import Explorer
 from selfdana_lite.explore.lead_mapper import LeadMapper
-from selfdana_lite.explore.live_figure import LiveFigure, figure_html
+from selfdana_lite.explore.live_figure import LiveFigure
 from selfdana_lite.explore.own_file import REFUSALS, SUFFIXES, WINDOW_S, Asked, for_encoder, read_as_asked, save_uploads
 from selfdana_lite.explore.quality_picture import describe_quality, quality_figure
 from selfdana_lite.quality import quality_report
@@ -70,7 +70,7 @@ class OwnEcg(Explorer):
     def static_html(self) -> str:
         names = self.mapper.static_html() if self.mapper else ""
         figures = (figure for figure in (self.quality, self.paper, self.map, self.probabilities) if figure.text)
-        drawn = "".join(figure_html(go.Figure(figure.figure), figure.text) for figure in figures)
+        drawn = "".join(figure.static_html() for figure in figures)
         return f"{self.notice.value}{self.report.value}{names}{self.done.value}{drawn}"
 
     def _uploaded(self, change: dict) -> None:
@@ -165,7 +165,7 @@ class OwnEcg(Explorer):
 
 
 def _field(description: str) -> ipywidgets.Text:
-    """A field that is heard when it is left, or at Enter."""
+    """A field that reports on Enter or when it loses focus."""
     style, layout = {"description_width": "90px"}, {"width": "260px"}
     return ipywidgets.Text(
         description=description, placeholder="as the file says", continuous_update=False, style=style, layout=layout

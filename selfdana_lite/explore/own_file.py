@@ -1,5 +1,6 @@
 """A file of one's own: from an upload to a path, from a path to a recording, from a recording to what an encoder takes."""
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -31,7 +32,7 @@ def read_as_asked(asked: Asked) -> Recording:
     try:
         recording = read_recording(asked.path, gain=gain, sampling_rate_hz=rate_hz, leads=asked.leads.strip() or None)
     except REFUSALS as refusal:
-        raise type(refusal)(str(refusal).replace(f"{asked.path.parent}/", "")) from refusal
+        raise type(refusal)(str(refusal).replace(f"{asked.path.parent}{os.sep}", "")) from refusal
     return replace(recording, source=asked.path.name)
 
 

@@ -17,7 +17,7 @@ from selfdana_lite.explore.colours import FAINT, INK, LEAD_COLOURS, LEAD_DASHES
 from selfdana_lite.explore.ecg_paper import FONT
 from selfdana_lite.explore.lead_picker import LeadPicker
 from selfdana_lite.explore.lead_view import LeadView
-from selfdana_lite.explore.live_figure import LiveFigure, figure_html
+from selfdana_lite.explore.live_figure import LiveFigure
 from selfdana_lite.leads import LEADS
 
 # The example: one number a lead, as a feature map may hold at one moment. No two are equal, so that a maximum has one winner.
@@ -192,7 +192,7 @@ class PoolingView(LeadView):
             self.table.value = _as_html(self.choice)
 
     def static_html(self) -> str:
-        return figure_html(draw(self.choice), describe(self.choice)) + _as_html(self.choice)
+        return self.figure.static_html() + self.table.value
 
 
 def _as_html(choice: PoolingChoice) -> str:

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from selfdana_lite.explore.colours import INK
 from selfdana_lite.faults import in_millivolt, problem_stretches, r_peaks
 from selfdana_lite.recording import Recording, RecordingError
 
 SHOWN_S = 30.0
 LEAST_ROW_MV = 1.0  # from one row's zero line to the next
 ROW_PX, WIDTH_PX = 62, 960
-INK = "#1a1a1a"
 # Told apart by the colour-blind (Okabe and Ito 2008), and by their names in the legend.
 SHADES = {"missing": "rgba(120,120,120,0.45)", "flat": "rgba(86,180,233,0.5)", "clipped": "rgba(230,159,0,0.6)"}
 
@@ -46,12 +46,14 @@ def quality_figure(recording: Recording, title: str = "") -> go.Figure:
 def describe_quality(row: pd.Series | Mapping[str, object]) -> str:
     """What a row of quality_report says, in sentences for someone who does not see table or figure."""
     name = f"{row['source']}: " if row["source"] else ""
+    if np.isnan(row["seconds"]):  # a file that could not be read
+        return f"{name}{row['verdict']}. {row['remarks']}"
     rhythm = row["no_rhythm"] or f"{row['heart_rate_bpm']:.0f} beats a minute from {row['r_peaks']:.0f} R peaks"
     hum = "cannot be seen at this rate" if np.isnan(row["mains_noise_mv"]) else f"is {row['mains_noise_mv']:.3f} mV"
     limb = "cannot be checked" if np.isnan(row["limb_residual_mv"]) else f"fit within {row['limb_residual_mv']:.3f} mV"
     return (
         f"{name}{row['verdict']}. {row['seconds']:g} s at {row['sampling_rate_hz']:g} Hz of {row['leads']}. "
-        f"{'To look at: ' + row['remarks'] if row['remarks'] else 'Nothing to remark'}. Rhythm: {rhythm}. The baseline wanders "
+        f"{'To look at: ' + row['remarks'] if row['remarks'] else 'No remarks'}. Rhythm: {rhythm}. The baseline wanders "
         f"by {row['baseline_wander_mv']:.2f} mV, mains hum {hum}, and the limb leads {limb}."
     )
 
@@ -88,7 +90,7 @@ def _laid_out(figure: go.Figure, leads: tuple[str, ...], row_mv: float, shown_s:
     figure.update_xaxes(plain, title="time (s)", range=[-0.01 * shown_s, 1.01 * shown_s])
     figure.update_yaxes(
         plain,
-        title=f"rows are {row_mv:.1f} mV apart",
+        title=f"rows are<br>{row_mv:.1f} mV apart",  # one lead leaves little room
         range=[-row_mv * (len(leads) - 0.3), row_mv],
         tickvals=[-row * row_mv for row in range(len(leads))],
         ticktext=list(leads),
@@ -96,7 +98,7 @@ def _laid_out(figure: go.Figure, leads: tuple[str, ...], row_mv: float, shown_s:
     return figure.update_layout(
         width=WIDTH_PX,
         height=ROW_PX * (len(leads) + 1) + 90,
-        margin={"l": 70, "r": 10, "t": 50, "b": 45},
+        margin={"l": 85, "r": 10, "t": 50, "b": 45},
         title={"text": title, "font": {"size": 16}, "x": 0.01, "y": 0.99, "yanchor": "top"},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
         plot_bgcolor="white",

@@ -8,14 +8,10 @@ from plotly.subplots import make_subplots
 
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.downstream import Classifier, evaluate
+from selfdana_lite.explore.colours import CHOSEN, FAINT, MODEL_COLOURS, OTHER
 from selfdana_lite.explore.ecg_paper import FONT
+from selfdana_lite.lead_values import CHANCE
 from selfdana_lite.leads import LEAD_SETS
-
-# Okabe and Ito's colours, which colour-blind readers tell apart; each model keeps its own.
-CHOSEN, OTHER = "#D55E00", "#56B4E9"
-MODEL_COLOURS = ("#0072B2", "#009E73", "#D55E00", "#CC79A7", "#E69F00", "#56B4E9")
-UNTRAINED = "#767676"
-CHANCE = 0.5
 
 
 def score_table(
@@ -133,7 +129,7 @@ def format_scores(results: pd.DataFrame) -> pd.DataFrame:
 
 def _line(rows: pd.DataFrame, stage: str, colour: str) -> go.Scatter:
     untrained = stage == "untrained"
-    colour = UNTRAINED if untrained else colour
+    colour = FAINT if untrained else colour
     return go.Scatter(
         x=rows["n_leads"].astype(str),
         y=rows["macro_auroc"],

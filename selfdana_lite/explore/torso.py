@@ -44,17 +44,24 @@ def redundant(leads: str | Iterable[str]) -> tuple[str, ...]:
     return tuple(lead for lead in LIMB_ANGLES if basis and lead not in basis and _rank([*basis, lead]) == len(basis))
 
 
-def describe_choice(leads: str | Iterable[str]) -> str:
-    """The drawing in words: which leads are chosen, and which can be computed from them."""
+def describe_choice(leads: str | Iterable[str], among: str | Iterable[str] = LEADS) -> str:
+    """The drawing in words: which leads are chosen, which can be computed from them, and which are not there to choose."""
     names = _in_order(leads)
+    absent = ", ".join(lead for lead in LEADS if lead not in parse_leads(among))
+    return _computable(names) + (f" Not there to choose: {absent}." if absent else "")
+
+
+def _computable(names: tuple[str, ...]) -> str:
     chosen = f"Chosen: {'all twelve leads' if names == LEADS else ', '.join(names)}."
     if not redundant(names):
         return f"{chosen} No other lead can be computed from {'it' if len(names) == 1 else 'them'}."
     return f"{chosen} {', '.join(redundant(names))} can be computed from {' and '.join(computed_from(names))}."
 
 
-def describe_lead(lead: str, leads: str | Iterable[str]) -> str:
+def describe_lead(lead: str, leads: str | Iterable[str], among: str | Iterable[str] = LEADS) -> str:
     """What becomes of one lead: "aVF: not chosen; adds nothing new, computable from I and II"."""
+    if lead not in parse_leads(among):
+        return f"{lead}: not there to choose; these recordings lack it"
     state = f"{lead}: {'chosen' if lead in parse_leads(leads) else 'not chosen'}"
     return (
         f"{state}; adds nothing new, computable from {' and '.join(computed_from(leads))}"
@@ -63,14 +70,17 @@ def describe_lead(lead: str, leads: str | Iterable[str]) -> str:
     )
 
 
-def torso_svg(leads: str | Iterable[str]) -> str:
-    """The drawing as SVG: chosen leads strong and in their colours, others faint, dashed what adds nothing new."""
-    names, dashed = _in_order(leads), redundant(leads)
-    arrows = [_arrow(lead, lead in names, lead in dashed, describe_lead(lead, names)) for lead in LEADS]
+def torso_svg(leads: str | Iterable[str], among: str | Iterable[str] = LEADS) -> str:
+    """The drawing as SVG: chosen leads strong and in their colours, others faint, dashed what adds nothing new.
+
+    Leads that are not among those there are to choose are fainter still, and no hand shows over them.
+    """
+    names, dashed, there = _in_order(leads), redundant(leads), parse_leads(among)
+    arrows = [_arrow(lead, lead in names, lead in dashed, lead in there, describe_lead(lead, names, there)) for lead in LEADS]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" style="display:block" viewBox="0 0 {WIDTH_PX} {HEIGHT_PX}" '
         f'width="{WIDTH_PX}" height="{HEIGHT_PX}" font-family="sans-serif" font-size="13" fill="{INK}" text-anchor="middle">'
-        f"<title>The leads on the body</title><desc>{html.escape(describe_choice(names))}</desc>"
+        f"<title>The leads on the body</title><desc>{html.escape(describe_choice(names, there))}</desc>"
         f"{_front()}{_slice()}{''.join(arrows)}{_legend(dashed, computed_from(names))}</svg>"
     )
 
@@ -114,7 +124,7 @@ def _slice() -> str:
     )
 
 
-def _arrow(lead: str, chosen: bool, dashed: bool, description: str) -> str:
+def _arrow(lead: str, chosen: bool, dashed: bool, there: bool, description: str) -> str:
     """One arrow with its name, inside a group that says which lead it is; a wide unseen line makes it easy to hit."""
     (x0, y0), (x1, y1) = (FRONT if lead in LIMB_ANGLES else HEART), tip(lead)
     length = math.hypot(x1 - x0, y1 - y0)
@@ -125,7 +135,7 @@ def _arrow(lead: str, chosen: bool, dashed: bool, description: str) -> str:
     head = " ".join(f"{x1 + a * ux - c * uy:.1f},{y1 + a * uy + c * ux:.1f}" for a, c in along_across)
     line = f'x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y1:.1f}"'
     return (
-        f'<g data-lead="{lead}" style="cursor:pointer"><title>{description}</title>'
+        f'<g data-lead="{lead}" style="{"cursor:pointer" if there else "opacity:0.4"}"><title>{description}</title>'
         f'<line {line} stroke="white" stroke-opacity="0" stroke-width="14"/>'
         f'<line {line} stroke="{colour}" stroke-width="{width}"{dash}/><polygon points="{head}" fill="{colour}"/>'
         f'<text x="{x1 + 20 * ux:.1f}" y="{y1 + 18 * uy + 5:.1f}" fill="{INK if chosen else FAINT}" '

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from selfdana_lite.explore.colours import FAINT, LEAD_COLOURS, class_colours
+from selfdana_lite.explore.colours import CHOSEN, FAINT, LEAD_COLOURS, class_colours
 from selfdana_lite.explore.ecg_paper import FONT
 from selfdana_lite.explore.lattice import BEST
 from selfdana_lite.explore.lead_answers import LeadAnswers
-from selfdana_lite.explore.scores import CHANCE, CHOSEN
+from selfdana_lite.lead_values import CHANCE
 from selfdana_lite.leads import LEADS
 from selfdana_lite.scores import Scores
 
@@ -37,7 +37,7 @@ def draw(asked: WhatIf, answers: LeadAnswers) -> go.Figure:
     layout["annotations"] = [
         _title(LEFT[0], 1, "AUROC with 95 % interval; the numbers: chosen leads"),
         _title(LEFT[0], 0.16, f"Cost of fine-tuning, % of {len(answers.leads)} leads"),
-        _title(RIGHT[0], 1, f"Recording {asked.row}, ✓ its label: outlined all leads, filled chosen"),
+        _title(RIGHT[0], 1, f"Recording {asked.row}, ✓ its label: outline: all leads, filled: chosen"),
         _title(RIGHT[0], 0.4, "Macro AUROC gained by one more lead"),
     ]
     return go.Figure([*traces, _next_trace(asked, answers)], layout)

@@ -28,7 +28,7 @@ class WhatIfLab(Explorer):
     def __init__(self, clf: Classifier, dataset: EcgDataset, table: pd.DataFrame | None = None, leads: str = "I, II, V2"):
         super().__init__()
         self.answers = LeadAnswers(clf, dataset, table)
-        self.picker = LeadPicker(leads)
+        self.picker = LeadPicker(leads, among=self.answers.leads)
         self.panel = WhatIfPanel(picker=self.picker, answers=self.answers)
         self.ecg, self.lattice = LiveFigure(*self._ecg()), LiveFigure(*self._lattice())
         self.tabs = ipywidgets.Tab([self.panel, self.ecg, self.lattice], titles=TABS)
@@ -54,14 +54,14 @@ class WhatIfLab(Explorer):
                 self.picker.leads = self.answers.table["lead_set"].iloc[change["new"]["point"]]
 
     def _ecg(self) -> tuple:
-        asked, dataset = WhatIf(self.picker.leads, self.panel.recording.value), self.answers.dataset
+        asked, dataset = WhatIf(self.panel.leads, self.panel.recording.value), self.answers.dataset
         signals_mv = dataset.batch([asked.row], asked.leads)[0].numpy()
         title = f"Recording {asked.row}, labelled {', '.join(labels_of(asked.row, self.answers)) or 'nothing'}"
         return ecg_figure(signals_mv, asked.leads, dataset.sampling_rate_hz, title), describe_ecg(signals_mv, asked.leads)
 
     def _lattice(self) -> tuple:
         try:
-            drawn = self.answers.table, self.picker.leads
+            drawn = self.answers.table, self.panel.leads
             return lattice_figure(*drawn), describe_lattice(*drawn)
         except LeadError:  # a table of some lead sets need not have the chosen one
             return lattice_figure(self.answers.table), describe_lattice(self.answers.table)

@@ -16,7 +16,7 @@ from selfdana_lite.downstream import Classifier
 from selfdana_lite.explore.explorer import Explorer
 from selfdana_lite.explore.lead_answers import COUNTED, LeadAnswers
 from selfdana_lite.explore.lead_picker import LeadPicker
-from selfdana_lite.explore.live_figure import LiveFigure, figure_html
+from selfdana_lite.explore.live_figure import LiveFigure
 from selfdana_lite.explore.what_if_figure import WhatIf, cost_shares, draw, labels_of
 
 
@@ -88,7 +88,7 @@ class WhatIfPanel(Explorer):
         answers: LeadAnswers | None = None,
     ):
         self.answers = answers or LeadAnswers(clf, dataset, table)
-        self.picker = picker or LeadPicker(self.answers.leads)
+        self.picker = picker or LeadPicker(among=self.answers.leads)
         super().__init__()
         self.asked = WhatIf(self.picker.leads)
         self.recording = ipywidgets.IntSlider(
@@ -97,18 +97,24 @@ class WhatIfPanel(Explorer):
         self.figure = LiveFigure(draw(self.asked, self.answers), describe(self.asked, self.answers))
         self.children = [*([] if picker else [self.picker]), self.recording, self.error, self.figure]
         self.leads = self.picker.leads
-        traitlets.link((self.picker, "leads"), (self, "leads"))
+        self.picker.observe(self._picked, "leads")
+        traitlets.dlink((self, "leads"), (self.picker, "leads"))
         self.observe(self._asked, "leads")
         self.recording.observe(self._asked, "value")
 
     def static_html(self) -> str:
-        return figure_html(draw(self.asked, self.answers), describe(self.asked, self.answers))
+        return self.figure.static_html()
 
     @traitlets.validate("leads")
     def _in_order(self, proposal: dict) -> tuple[str, ...]:
         return self.answers.in_order(proposal["value"])
 
+    def _picked(self, change: dict) -> None:
+        with self.errors_shown():  # a picker of somebody else's may offer leads that are not here
+            self.leads = change["new"]
+
     def _asked(self, _change: object) -> None:
         with self.errors_shown():
-            self.asked = replace(self.asked, leads=self.leads, row=self.recording.value)
-            self.figure.show(draw(self.asked, self.answers), describe(self.asked, self.answers))
+            asked = replace(self.asked, leads=self.leads, row=self.recording.value)
+            self.figure.show(draw(asked, self.answers), describe(asked, self.answers))
+            self.asked = asked

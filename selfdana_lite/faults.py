@@ -3,9 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from selfdana_lite.recording import Recording
+from selfdana_lite.leads import LEADS
+from selfdana_lite.recording import Recording, offsets_mv
 
 FLAT_S = 0.5  # a living lead never keeps one value so long: of 2,322 recordings of PTB-XL one does, with an electrode off
+# Where the converter's steps are as high as an amplifier's noise, a small lead keeps one value between two beats, but not
+# through a beat, and the slowest hearts have one every two seconds. PTB-XL has steps of 1 µV, the MIT-BIH databases of 5.
+COARSE_STEP_MV, COARSE_FLAT_S = 0.0025, 2.0
 # An R wave has one highest sample; an amplifier at the end of its range gives many, and gives them again at other beats, or
 # for long. One short plateau is the turn of a slow wander: with one alone 8 recordings would be marked, all of them wrongly.
 PLATEAU_S, PLATEAU_SAMPLES, LONG_PLATEAU_S = 0.02, 3, 0.2
@@ -14,6 +18,7 @@ WANDER_BELOW_HZ = 0.5  # breathing and moving; the slowest heart beats faster
 MAINS_HZ, MAINS_HALF_WIDTH_HZ = (50.0, 60.0), 1.0
 SHORTEST_RHYTHM_S, SLOWEST_RHYTHM_HZ = 4.0, 50.0  # below, neurokit2 fails or counts noise
 LEAST_SWING_MV = 0.05  # half a millimetre on paper; the smallest of 27,864 leads of PTB-XL swings over 0.15 mV
+LARGEST_OFFSET_MV = 0.3  # three small squares of paper, an amplifier's; 0.6 % of the same 2,322 recordings exceed it
 LARGEST_SWING_MV = 10.0  # a hundred millimetres of paper from the lowest sample to the highest; 0.4 % of recordings exceed it
 
 
@@ -21,6 +26,14 @@ def in_millivolt(recording: Recording) -> tuple[np.ndarray, tuple[str, ...]]:
     """The signal [leads, samples] and names of its leads, without the extra channels that have another unit."""
     rows = [row for row, lead in enumerate(recording.leads) if f"units {lead}" not in recording.notes]
     return recording.signal_mv[rows], tuple(recording.leads[row] for row in rows)
+
+
+def largest_offset(recording: Recording) -> tuple[float, str]:
+    """The median in mV that is farthest from zero among its standard leads, and its lead; NaN and "" where it has none."""
+    signal_mv, leads = in_millivolt(recording)
+    found = {lead: mv for lead, mv in zip(leads, offsets_mv(signal_mv), strict=True) if lead in LEADS}
+    worst = max(found, key=lambda lead: abs(found[lead]), default="")
+    return float(found.get(worst, np.nan)), worst
 
 
 def filled(signal_mv: np.ndarray) -> np.ndarray:
@@ -67,13 +80,20 @@ def problem_stretches(recording: Recording) -> pd.DataFrame:
     rate_hz, found = recording.sampling_rate_hz, []
     for lead, row in zip(leads, signal_mv, strict=True):
         found += [(lead, "missing", *run) for run in _runs(np.isnan(row))]
-        flat = [run for run in _runs(np.diff(row) == 0) if (run[1] + 1 - run[0]) >= FLAT_S * rate_hz]
+        flat_s = COARSE_FLAT_S if _step_mv(row) >= COARSE_STEP_MV else FLAT_S
+        flat = [run for run in _runs(np.diff(row) == 0) if (run[1] + 1 - run[0]) >= flat_s * rate_hz]
         found += [(lead, "flat", start, stop + 1) for start, stop in flat]  # n equal steps are n + 1 equal samples
         if not np.isnan(row).all() and not flat:
             found += [(lead, "clipped", *run) for run in _clipped(row, rate_hz)]
     table = pd.DataFrame(found, columns=["lead", "kind", "start_s", "end_s"])
     table[["start_s", "end_s"]] = table[["start_s", "end_s"]].astype(float) / rate_hz
     return table
+
+
+def _step_mv(row: np.ndarray) -> float:
+    """The smallest step between two values of a lead [samples]: that of its converter. 0 where there is one value, or none."""
+    values = np.unique(row[~np.isnan(row)])  # sorted
+    return float(np.diff(values).min()) if len(values) > 1 else 0.0
 
 
 def _clipped(row: np.ndarray, rate_hz: float) -> list[tuple[int, int]]:

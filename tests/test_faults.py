@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfdana_lite import faults
+from selfdana_lite.leads import LEADS
 from selfdana_lite.recording import Recording
 
 HEART = heart()
@@ -34,6 +35,40 @@ def test_a_value_held_for_less_than_half_a_second_is_not_flat():
     values = lead_mv(HEART, "V1")
     values[1000:1124] = values[1000]
     assert stretches(changed(HEART, V1=values)) == []
+
+
+@pytest.mark.parametrize(("step_mv", "held_s", "is_flat"), [(0.005, 1.2, False), (0.005, 2.1, True), (0.001, 0.6, True)])
+def test_coarse_steps_hold_a_value_between_beats_and_not_through_them(step_mv, held_s, is_flat):
+    """A small chest lead of a monitor with steps of 5 µV: its noise is lower than a step."""
+    values = np.round(lead_mv(HEART, "V5") / step_mv) * step_mv
+    stop = 1000 + round(held_s * RATE_HZ)
+    values[1000:stop] = values[1000]
+    found = stretches(changed(HEART, V5=values))
+    assert [(lead, kind) for lead, kind, *_ in found if kind == "flat"] == [("V5", "flat")] * is_flat
+    assert all(end - start > held_s - 0.5 / RATE_HZ for _, kind, start, end in found if kind == "flat")
+
+
+def test_a_quiet_lead_of_a_slow_heart_in_coarse_steps_is_not_flat():
+    slow = heart(360.0, seconds=60, bpm=40, noise_mv=0.0)
+    values = np.round(0.2 * lead_mv(slow, "V5") / 0.005) * 0.005
+    still = np.diff(values) == 0
+    longest = max(len(run) for run in "".join("x" if same else " " for same in still).split())
+    assert longest / 360 > faults.FLAT_S  # the case is the one that was wrongly marked
+    assert stretches(changed(slow, V5=values)) == []
+
+
+def test_the_largest_offset_is_that_of_a_standard_lead_in_millivolt():
+    lifted = changed(HEART, II=lead_mv(HEART, "II") + 0.2, V6=lead_mv(HEART, "V6") - 1.5)
+    offset_mv, lead = faults.largest_offset(lifted)
+    assert (offset_mv, lead) == (pytest.approx(-1.5, abs=0.01), "V6")
+    others = Recording(lifted.signal_mv[:2] + 90, RATE_HZ, ("SpO2", "vx"), notes={"units SpO2": "%"})
+    offset_mv, lead = faults.largest_offset(others)
+    assert (np.isnan(offset_mv), lead) == (True, "")
+    assert faults.offsets_mv(lifted.signal_mv)[LEADS.index("V6")] == pytest.approx(offset_of(lifted, "V6"))
+
+
+def offset_of(recording, lead):
+    return np.median(lead_mv(recording, lead))
 
 
 def test_a_lead_that_is_off_is_flat_from_end_to_end():

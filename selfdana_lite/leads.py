@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -73,9 +73,7 @@ def parse_leads(leads: str | Iterable[str]) -> tuple[str, ...]:
     stands for its leads. Raises LeadError for an unknown or repeated lead, or none at all.
     """
     if isinstance(leads, str):
-        if leads.strip().lower() in LEAD_SETS:
-            return LEAD_SETS[leads.strip().lower()]
-        spellings = [word for word in re.split(r"[,;\s]+", leads) if word and word.lower().rstrip(".") not in _NOISE_WORDS]
+        spellings = [word for word in split_names(leads) if word.lower().rstrip(".") not in _NOISE_WORDS]
     else:
         spellings = [str(name) for name in leads]
     names = tuple(canonical_lead(spelling) for spelling in spellings)
@@ -88,6 +86,17 @@ def parse_leads(leads: str | Iterable[str]) -> tuple[str, ...]:
     if not names:
         raise LeadError(f"No lead found in {leads!r}; name at least one of {', '.join(LEADS)}.")
     return names
+
+
+def split_names(text: str, is_name: Callable[[str], object] = lambda part: False) -> list[str]:
+    """Names from text: those of a lead set, or what commas, semicolons and spaces part.
+
+    is_name: says of what lies between commas whether it is one name in spite of its spaces ("Resp rate").
+    """
+    if text.strip().lower() in LEAD_SETS:
+        return list(LEAD_SETS[text.strip().lower()])
+    parts = [part.strip() for part in re.split(r"[,;]", text)]
+    return [name for part in parts if part for name in ([part] if is_name(part) else part.split())]
 
 
 def lead_ids(leads: str | Iterable[str]) -> list[int]:

@@ -1,6 +1,5 @@
 """One recording: millivolt, hertz and lead names that can be trusted, whatever file it came from."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,7 +8,7 @@ from pathlib import PurePath
 
 import numpy as np
 
-from selfdana_lite.leads import LEAD_SETS, LEADS, LeadError, canonical_lead, canonical_leads
+from selfdana_lite.leads import LEADS, LeadError, canonical_lead, canonical_leads, split_names
 
 _LONGEST_NAME = 200
 
@@ -84,7 +83,8 @@ class Recording:
 
         Raises LeadError, naming what is absent and what there is, or a lead that is asked for twice.
         """
-        wanted = tuple(self._find(name) or name for name in self._split(leads))
+        asked_for = split_names(leads, self._find) if isinstance(leads, str) else [str(name) for name in leads]
+        wanted = tuple(self._find(name) or name for name in asked_for)
         absent = [name for name in wanted if name not in self.leads]
         if absent or not wanted:
             asked = f"no lead {', '.join(map(repr, absent))}" if absent else f"no lead named in {leads!r}"
@@ -184,15 +184,6 @@ class Recording:
     def _find(self, name: str) -> str | None:
         """The lead of this recording that a spelling means: its own spelling first, then the lead it is an alias of."""
         return next((found for found in (name, canonical_lead(name)) if found in self.leads), None)
-
-    def _split(self, leads: str | Iterable[str]) -> list[str]:
-        """Names from text: a lead set, or names between commas; spaces part names too, unless a name has them ("Resp rate")."""
-        if not isinstance(leads, str):
-            return [str(name) for name in leads]
-        if leads.strip().lower() in LEAD_SETS:
-            return list(LEAD_SETS[leads.strip().lower()])
-        parts = [part.strip() for part in re.split(r"[,;]", leads)]
-        return [name for part in parts for name in ([part] if self._find(part) else part.split())]
 
 
 def offsets_mv(signal_mv: np.ndarray) -> np.ndarray:

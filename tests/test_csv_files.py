@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import selfdana_lite.readers.text
-from selfdana_lite.leads import LEADS, LeadError
+from selfdana_lite.leads import LEADS, LeadError, parse_leads
 from selfdana_lite.readers import csv_files
-from selfdana_lite.recording import RecordingError
+from selfdana_lite.readers.stated import stated_names
+from selfdana_lite.recording import Recording, RecordingError
 
 RATE_HZ, ROWS = 250, 500
 TIME_S = np.arange(ROWS) / RATE_HZ
@@ -138,12 +139,19 @@ def test_a_lost_row_is_said_with_its_line(path, lost):
         (TIME_S * 0, "line 3: the time does not increase"),
         (np.where(TIME_S == TIME_S[5], np.nan, TIME_S), "line 7: the time does not increase"),
         (TIME_S * 1000, r"0.25 rows a second if its time is in seconds, and no ECG has fewer than 20; say the unit"),
+        (TIME_S / 3600, r"900000 rows a second if its time is in seconds, and no ECG has more than 50000; say the unit"),
+        (TIME_S / 86400 + 46000, r"2.16\d*e\+07 rows a second if .* no ECG has more than 50000"),  # a spreadsheet's days
         (np.round(TIME_S, 1), "too unevenly for one sampling rate; write the time with more digits"),
     ],
 )
 def test_time_that_is_no_even_time_is_refused(path, time, said):
     with pytest.raises(RecordingError, match=said):
-        read(path, table("time,II (mV)", time, WAVE_MV).replace("nan", ""))
+        read(path, table("time,II (mV)", time, WAVE_MV, digits=12).replace("nan", ""))
+
+
+@pytest.mark.parametrize("rate_hz", [20, 2000, 50_000])
+def test_the_slowest_and_the_fastest_rates_are_read(path, rate_hz):
+    assert read(path, table("time,II (mV)", np.arange(ROWS) / rate_hz, WAVE_MV, digits=6)).sampling_rate_hz == rate_hz
 
 
 def test_a_column_that_counts_rows_is_no_lead(path):
@@ -176,6 +184,27 @@ def test_a_cell_or_line_that_is_no_number_is_named_by_its_line(path, line, said)
         read(path, with_line(PLAIN, 5, line))
 
 
+def test_commas_and_points_in_one_table_are_named_with_their_columns(path):
+    text = table("time (s),II (mV)", TIME_S, WAVE_MV, delimiter=";", decimal=",")
+    mixed = "\n".join(line if at == 0 else line[:7].replace(",", ".") + line[7:] for at, line in enumerate(text.split("\n")))
+    with pytest.raises(RecordingError, match="line 2: decimal comma in column II, decimal point in column time; write all"):
+        read(path, mixed)
+    with pytest.raises(RecordingError, match="line 2: decimal comma in column time, decimal point in column II; write all"):
+        read(path, "\n".join(["time (s);II (mV)", *(f"0,{at:03};0.5" for at in range(0, 400, 4))]))
+    with pytest.raises(RecordingError, match=r"line 9: '1\.234,5' in column II is not a number"):
+        read(path, with_line(text, 9, "0,028;1.234,5"))
+
+
+@pytest.mark.parametrize("decimal", [",", "."])
+@pytest.mark.parametrize("clock_mark", [",", "."])
+def test_clock_times_go_with_either_decimal_mark(path, decimal, clock_mark):
+    clock = [f"0:{at:06.3f}".replace(".", clock_mark) for at in TIME_S]
+    cells = [f"{value:.4f}".replace(".", decimal) for value in WAVE_MV]
+    recording = read(path, "\n".join(["time;II (mV)", *map(";".join, zip(clock, cells, strict=True))]))
+    assert recording.sampling_rate_hz == RATE_HZ
+    np.testing.assert_allclose(recording.signal_mv[0], WAVE_MV, rtol=0, atol=HALF_MV)
+
+
 def test_without_a_header_the_leads_must_be_named(path):
     text = table("", WAVE_MV, -WAVE_MV).removeprefix("\n")
     with pytest.raises(RecordingError, match="line 1: numbers where the names of the columns should be"):
@@ -187,6 +216,34 @@ def test_without_a_header_the_leads_must_be_named(path):
     recording = csv_files.read(path, leads="I, V2", sampling_rate_hz=RATE_HZ, gain=0.5)
     assert recording.leads == ("I", "V2")
     np.testing.assert_allclose(recording.signal_mv, [2 * WAVE_MV, -2 * WAVE_MV], rtol=0, atol=2 * HALF_MV)
+
+
+@given(st.permutations(LEADS), st.integers(1, 12), st.sampled_from([", ", ",", " ", "; ", "  ,\t"]))
+def test_leads_are_split_as_everywhere_else(order, n_leads, between):
+    text = between.join(order[:n_leads])
+    assert stated_names(text) == parse_leads(text) == tuple(order[:n_leads])
+    recording = Recording(np.ones((12, 2), np.float32), 100, LEADS)
+    assert recording.select(text).leads == tuple(order[:n_leads])
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "names"),
+    [
+        ("I II", (), ("I", "II")),
+        ("ECG II, Resp rate", (), ("II", "Resp rate")),
+        ("lead_ii v1;PLETH", (), ("II", "V1", "PLETH")),
+        ("V1 raw, I II", ("V1 raw", "I", "II"), ("V1 raw", "I", "II")),
+        ("3-Lead", (), ("I", "II", "V2")),
+    ],
+)
+def test_a_name_may_have_spaces_unless_they_part_leads(text, found, names):
+    assert stated_names(text, found) == names
+
+
+def test_columns_without_a_header_are_named_with_spaces_between(path):
+    text = table("", WAVE_MV, -WAVE_MV).removeprefix("\n")
+    assert read(path, text, leads="I V2", sampling_rate_hz=RATE_HZ, gain=1).leads == ("I", "V2")
+    assert read(path, table("I (mV),II (mV)", WAVE_MV, WAVE_MV), leads="II I", sampling_rate_hz=RATE_HZ).leads == ("II", "I")
 
 
 def test_one_lead_and_two_numbers_a_line_is_a_decimal_comma(path):

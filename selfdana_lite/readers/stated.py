@@ -1,20 +1,23 @@
 """What a caller states beside a file: it fills in what the file leaves out, and may not contradict it."""
 
-import re
 from collections.abc import Iterable, Sequence
 
-from selfdana_lite.leads import LEAD_SETS, LeadError
+from selfdana_lite.leads import LeadError, canonical_lead, split_names
 from selfdana_lite.recording import RecordingError, name_leads
 
 MAX_RATE_DEVIATION = 1e-3  # crystals are a hundred times better; a rate that was rounded (360 for 360.2) is not the same rate
 
 
-def stated_names(leads: str | Iterable[str]) -> tuple[str, ...]:
-    """The names that a caller gives: "I, II", "12-lead" or a sequence; canonical where known. LeadError for none or repeats."""
-    if isinstance(leads, str):
-        spellings = LEAD_SETS.get(leads.strip().lower()) or [part for part in re.split(r"[,;]", leads) if part.strip()]
-    else:
-        spellings = [str(name) for name in leads]
+def stated_names(leads: str | Iterable[str], found: Sequence[str] = ()) -> tuple[str, ...]:
+    """The names that a caller gives: "I, II", "I II", "12-lead" or a sequence; canonical where known.
+
+    found: the file's own names, in which spaces part nothing. LeadError for none or repeats.
+    """
+
+    def is_name(part: str) -> bool:  # "ECG II" and "Resp rate" are; "I II" is not
+        return part in found or canonical_lead(part) is not None or not any(map(canonical_lead, part.split()))
+
+    spellings = split_names(leads, is_name) if isinstance(leads, str) else [str(name) for name in leads]
     names = tuple(name_leads([spelling])[0] for spelling in spellings)
     if not names or len(set(names)) < len(names):
         raise LeadError(f"leads={leads!r} must name at least one lead, and each once.")
@@ -25,7 +28,7 @@ def chosen_rows(found: Sequence[str], leads: str | Iterable[str] | None, source:
     """Which of the leads found in a file to read: all of them, or those named, in that order. LeadError names absent ones."""
     if leads is None:
         return list(range(len(found)))
-    names = stated_names(leads)
+    names = stated_names(leads, found)
     absent = [name for name in names if name not in found]
     if absent:
         raise LeadError(

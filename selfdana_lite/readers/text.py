@@ -2,7 +2,8 @@
 
 import contextlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ def read_lines(path: Path) -> list[str]:
             f"{path} holds {path.stat().st_size / 1e6:.0f} MB of text, more than {MAX_MEGABYTES}; cut it into parts, or "
             f"write it as EDF, WFDB or .npz."
         )
-    content, encoding = _decoded(path.read_bytes())
+    content, encoding = decoded(path.read_bytes())
     if b"\0" in content:
         raise RecordingError(f"{path} is no text: it holds zero bytes; name the file by its true format, or export it again.")
     content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").translate(None, b"\"'").rstrip(b"\n ")
@@ -40,7 +41,7 @@ def read_lines(path: Path) -> list[str]:
     return [line.decode(encoding).strip(" ") for line in lines]
 
 
-def _decoded(content: bytes) -> tuple[bytes, str]:
+def decoded(content: bytes) -> tuple[bytes, str]:
     """The text in an encoding that has one byte for each of the signs that part lines and cells, and which one that is."""
     if content.startswith(_UTF16_MARKS):
         with contextlib.suppress(UnicodeDecodeError):
@@ -67,7 +68,8 @@ def number_table(
     """float64 [columns, rows] from lines of cells; NaN for empty cells. None for a delimiter: one cell a line.
 
     A comma that does not part cells is a decimal comma. Raises RecordingError, with the line counted from first_line, for
-    a line with more or fewer cells than columns, and for a cell that is no number.
+    a line with more or fewer cells than columns, for a cell that is no number, and where some have decimal commas and others
+    decimal points.
     """
     separator = delimiter or "\t"  # no line should hold one then; where one does, there is a cell too many
     for number, line in enumerate(lines, start=first_line):
@@ -93,18 +95,42 @@ def number_table(
             quoting=3,  # csv.QUOTE_NONE: there are no quotes any more
         ).to_numpy()
     except (ValueError, OverflowError) as error:  # a cell that is no number; pandas does not say where
-        raise RecordingError(_bad_cell(lines, delimiter, columns, first_line, source) or f"{source}: {error}.") from error
+        cells = partial(_cells, lines, delimiter, columns, first_line)
+        raise RecordingError(_bad_cell(cells(), source) or _mixed_marks(cells(), source) or f"{source}: {error}.") from error
     if np.isinf(table).any():
-        raise RecordingError(_bad_cell(lines, delimiter, columns, first_line, source) or f"{source} holds infinite numbers.")
+        bad_cell = _bad_cell(_cells(lines, delimiter, columns, first_line), source)
+        raise RecordingError(bad_cell or f"{source} holds infinite numbers.")
     return table.T  # [rows, columns] -> [columns, rows]
 
 
-def _bad_cell(lines: Sequence[str], delimiter: str | None, columns: Sequence[str], first_line: int, source: str) -> str | None:
+def _cells(
+    lines: Sequence[str], delimiter: str | None, columns: Sequence[str], first_line: int
+) -> Iterator[tuple[int, str, str]]:
+    """Line number, column and text of each cell that is not empty."""
     for number, line in enumerate(lines, start=first_line):
-        for cell, column in zip(line.split(delimiter) if delimiter else [line], columns, strict=True):
-            if cell.strip() not in _MISSING and not is_number(cell):
-                return (
-                    f"{source}, line {number}: {cell.strip()[:40]!r} in column {column} is not a number; mend the cell, or "
-                    f"leave it empty where a sample is missing."
-                )
+        for column, cell in zip(columns, line.split(delimiter) if delimiter else [line], strict=True):
+            if cell.strip() not in _MISSING:
+                yield number, column, cell.strip()
+
+
+def _bad_cell(cells: Iterable[tuple[int, str, str]], source: str) -> str | None:
+    for number, column, cell in cells:
+        if not is_number(cell):
+            return (
+                f"{source}, line {number}: {cell[:40]!r} in column {column} is not a number; mend the cell, or leave it empty "
+                f"where a sample is missing."
+            )
+    return None
+
+
+def _mixed_marks(cells: Iterable[tuple[int, str, str]], source: str) -> str | None:
+    """Beside 0,5 the cell 1.234 may be a thousand or one: nobody is to guess."""
+    first = {}  # mark -> column
+    for number, column, cell in cells:
+        first |= {mark: column for mark in ",." if mark in cell and mark not in first}
+        if len(first) == 2:
+            return (
+                f"{source}, line {number}: decimal comma in column {first[',']}, decimal point in column {first['.']}; write "
+                f"all numbers with one of the two."
+            )
     return None

@@ -7,8 +7,11 @@ import numpy as np
 
 from selfdana_lite.recording import RecordingError
 
-SLOWEST_HZ = 20.0  # no ECG is recorded more slowly; a slower one is a time column in a unit other than it seems
+# No ECG is recorded more slowly or faster (late potentials take 2,000 Hz, pacing spikes some 32,000): what seems to be is a
+# time column in another unit, such as hours or a spreadsheet's days.
+SLOWEST_HZ, FASTEST_HZ = 20.0, 50_000.0
 _SECONDS = {"s": 1.0, "sec": 1.0, "second": 1.0, "ms": 1e-3, "msec": 1e-3, "millisecond": 1e-3, "us": 1e-6, "μs": 1e-6}
+_SECONDS |= {"milli": 1e-3, "micro": 1e-6}  # plurals too: the clocks of Arduino are millis and micros
 _SECONDS |= {"microsecond": 1e-6, "ns": 1e-9, "nanosecond": 1e-9, "min": 60.0, "minute": 60.0, "hh:mm:ss.mmm": 1.0}
 # How far, in samples, a time stamp may lie from where its rate puts it. Stamps in whole milliseconds are off by a quarter
 # at 500 Hz; a row that is missing puts some stamp off by a half even at the rate that fits best.
@@ -30,7 +33,8 @@ def clock_to_seconds(lines: Sequence[str], delimiter: str | None, column: int, f
     for number, line in enumerate(lines, start=first_line):
         cells = line.split(delimiter)
         try:
-            cells[column] = repr(_clock_s(cells[column].strip(" []").replace(",", ".")))
+            clock_s = _clock_s(cells[column].strip(" []").replace(",", "."))
+            cells[column] = f"{round(clock_s * 1e9)}e-9"  # no decimal mark: it suits commas and points beside it
         except (ValueError, OverflowError, IndexError) as error:
             raise RecordingError(f"{source}, line {number}: no time of day is found in {line[:40]!r}; mend it.") from error
         rewritten.append(delimiter.join(cells) if delimiter else cells[0])
@@ -57,10 +61,11 @@ def rate_hz_of(time: np.ndarray, unit: str, first_line: int, source: str) -> flo
         line = first_line + 1 + (back[0] if back.size else 0)
         raise RecordingError(f"{source}, line {line}: the time does not increase; sort the rows, or mend that cell.")
     rate_hz = len(steps_s) / (time_s[-1] - time_s[0])
-    if not SLOWEST_HZ <= rate_hz < np.inf:
+    if not SLOWEST_HZ <= rate_hz <= FASTEST_HZ:
+        limit = f"fewer than {SLOWEST_HZ:g}" if rate_hz < SLOWEST_HZ else f"more than {FASTEST_HZ:g}"
         raise RecordingError(
-            f"{source} has {rate_hz:g} rows a second{'' if unit else ' if its time is in seconds'}, and no ECG has fewer than "
-            f"{SLOWEST_HZ:g}; say the unit in the column's name ('time (ms)'), or remove it and give sampling_rate_hz=."
+            f"{source} has {rate_hz:g} rows a second{'' if unit else ' if its time is in seconds'}, and no ECG has {limit}; "
+            f"say the unit in the column's name ('time (ms)'), or remove it and give sampling_rate_hz=."
         )
     for hz, allowed in ((float(round(rate_hz)), _OFF_WHOLE_RATE), (rate_hz, _OFF_ANY_RATE)):
         if np.abs((time_s - time_s[0]) * hz - np.arange(len(time_s))).max() <= allowed:

@@ -3,6 +3,7 @@
 import datetime
 import gc
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,10 +15,12 @@ from small import seeded_encoder, small_dataset
 
 import selfdana_lite as sd
 from selfdana_lite import explore
+from selfdana_lite.explore import own_file
 from selfdana_lite.explore.crowd import Crowds
 from selfdana_lite.explore.crowd_figures import FAR, MIXED
 from selfdana_lite.explore.lead_mapper import AS_IT_IS, COMPUTED, renamed
 from selfdana_lite.explore.own_file import save_uploads
+from selfdana_lite.recording import RecordingError
 
 LIMB = sd.LEAD_SETS["6-lead"]
 
@@ -425,3 +428,14 @@ def test_no_file_no_answer(clf, samples):
     widget.gain.value = "1000"
     assert shown(widget) == 0
     assert widget.static_html() == ""
+
+
+@pytest.mark.parametrize("separator", ["/", "\\"])
+def test_a_refusal_names_the_file_and_not_where_an_upload_lies(monkeypatch, separator):
+    def refuse(path, **stated):
+        raise RecordingError(f"{path.parent}{separator}{path.name} is empty.")
+
+    monkeypatch.setattr(own_file, "read_recording", refuse)
+    monkeypatch.setattr(own_file.os, "sep", separator)
+    with pytest.raises(RecordingError, match=r"^mine\.csv is empty"):
+        own_file.read_as_asked(own_file.Asked(Path("uploads") / "mine.csv"))

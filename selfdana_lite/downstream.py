@@ -11,9 +11,10 @@ from torch.nn import functional as F
 from selfdana_lite.batches import alike_together, shuffled_batches
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.encoders import Encoder
-from selfdana_lite.leads import parse_leads
+from selfdana_lite.leads import LeadError, parse_leads
 from selfdana_lite.mixed_leads import lead_counts, random_leads
-from selfdana_lite.scores import Scores, refuse_constant_labels, score
+from selfdana_lite.recording import Recording
+from selfdana_lite.scores import Scores, refuse_constant_labels, refuse_no_labels, score
 
 ANY = "any"  # leads="any": random lead subsets in training, so that one head serves every lead set
 L2_PENALTIES = (0.1, 0.03, 0.01, 0.003)  # tried for every probe, whatever the encoder
@@ -49,12 +50,25 @@ class Classifier(nn.Module):
 
 
 @torch.no_grad()
-def embed(encoder: Encoder, dataset: EcgDataset, leads: str | Iterable[str], batch_size: int = 256) -> np.ndarray:
+def embed(
+    encoder: Encoder, dataset: EcgDataset | Recording, leads: str | Iterable[str] | None = None, batch_size: int = 256
+) -> np.ndarray:
     """Embeddings float32 [records, embedding_size], from the given leads alone; the encoder is put in eval mode.
 
-    Raises LeadError where a recording lacks one of them: dataset.where(has=leads) keeps those that have them.
+    leads: all of the dataset's if none are given. One recording, whole, with its standard leads or those given, makes [1, D]:
+
+        embed(encoder, read_recording("visit.edf").resample(100).window(0, 10))
+
+    Raises LeadError where a recording lacks one of them: dataset.where(has=leads) keeps those that have them. Raises
+    ValueError for another sampling rate than the encoder's, for missing samples, and for what is no recording.
     """
-    names, device = parse_leads(leads), next(encoder.parameters()).device
+    if not isinstance(dataset, EcgDataset | Recording):
+        raise ValueError(
+            f"Found a {type(dataset).__name__}, expected an EcgDataset or a Recording; read_recording reads one from a file."
+        )
+    if isinstance(dataset, Recording):
+        return _embed_recording(encoder, dataset, leads)
+    names, device = parse_leads(dataset.leads if leads is None else leads), next(encoder.parameters()).device
     encoder.refuse_other_rate(dataset.sampling_rate_hz)
     dataset.require(names)
     encoder.eval()
@@ -63,8 +77,18 @@ def embed(encoder: Encoder, dataset: EcgDataset, leads: str | Iterable[str], bat
     return torch.cat([encoder(dataset.batch(rows, names).to(device), names) for rows in batches]).cpu().numpy()
 
 
+def _embed_recording(encoder: Encoder, recording: Recording, leads: str | Iterable[str] | None) -> np.ndarray:
+    if leads is None and not recording.standard_leads:
+        raise LeadError(f"None of {', '.join(recording.leads)} is one of the twelve leads; say with rename() which they are.")
+    names = parse_leads(recording.standard_leads if leads is None else leads)
+    encoder.refuse_other_rate(recording.sampling_rate_hz)
+    signal_mv = torch.from_numpy(recording.select(names).signal_mv[None])  # [1, leads, samples]
+    return encoder.eval()(signal_mv.to(next(encoder.parameters()).device), names).cpu().numpy()
+
+
 def evaluate(clf: Classifier, dataset: EcgDataset, leads: str | Iterable[str], bootstrap: int = 1000) -> Scores:
     """Scores of the classifier on a dataset with only the given leads; intervals over patients."""
+    refuse_no_labels(dataset.label_names)
     if clf.label_names != dataset.label_names:
         raise ValueError(
             f"The classifier knows {', '.join(clf.label_names)}; the dataset's labels are {', '.join(dataset.label_names)}. "

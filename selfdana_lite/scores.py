@@ -56,8 +56,15 @@ def auroc_of_each(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return (ranks.sum(axis=1) - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
 
 
+def refuse_no_labels(label_names: Sequence[str]) -> None:
+    """ValueError for a dataset without labels: it can be pre-trained on and embedded, and nothing else."""
+    if not len(label_names):
+        raise ValueError("This dataset has no labels, so nothing can be learnt or scored; give label_names= to build.")
+
+
 def refuse_constant_labels(labels: np.ndarray, label_names: Sequence[str], what: str = "") -> None:
     """ValueError where a class is present in all recordings or in none: nothing can be learnt or scored about it."""
+    refuse_no_labels(label_names)
     constant = [name for name, column in zip(label_names, labels.T, strict=True) if len(np.unique(column)) < 2]
     if constant:
         raise ValueError(

@@ -23,6 +23,7 @@ from selfdana_lite.downstream import (
 )
 from selfdana_lite.fine_tuning import STRATEGIES, FineTuneConfig, fine_tune
 from selfdana_lite.leads import LEADS, LeadError
+from selfdana_lite.recording import Recording
 
 FROZEN = ("bitfit", "layernorm", "linear")
 
@@ -266,6 +267,38 @@ def test_recordings_at_another_rate_are_refused(recordings, use):
         use(seeded_encoder(), faster, "I, II")
 
 
+# One recording
+
+
+def recording_of(dataset, row, leads=LEADS, **changes):
+    facts = {"sampling_rate_hz": dataset.sampling_rate_hz, "leads": leads, "source": "visit.edf"}
+    return Recording(dataset.batch([row], leads)[0].numpy(), **(facts | changes))
+
+
+@pytest.mark.parametrize("leads", [None, "I, V2", ("V6",)])
+def test_a_recording_is_embedded_as_it_is_in_a_dataset(recordings, leads):
+    alone = embed(seeded_encoder(), recording_of(recordings, 3), leads)
+    np.testing.assert_allclose(alone, embed(seeded_encoder(), recordings, leads)[3:4], atol=1e-5)
+
+
+def test_of_a_recording_the_standard_leads_are_used_in_whatever_order(recordings):
+    mixed = recording_of(recordings, 0, ("V2", "II", "I")).rename({"II": "breath"})
+    expected = embed(seeded_encoder(), recordings.where(rows=[0]), "I, V2")
+    np.testing.assert_allclose(embed(seeded_encoder(), mixed), expected, atol=1e-5)
+
+
+def test_what_is_no_recording_or_not_fit_for_the_encoder_is_refused(recordings):
+    for wrong in ([recording_of(recordings, 0)], np.zeros((1, 12, 1000), np.float32), None, "visit.edf"):
+        with pytest.raises(ValueError, match="expected an EcgDataset or a Recording"):
+            embed(seeded_encoder(), wrong, "I")
+    with pytest.raises(ValueError, match="recordings have 512 Hz, this encoder takes 100 Hz"):
+        embed(seeded_encoder(), recording_of(recordings, 0, sampling_rate_hz=512))
+    with pytest.raises(LeadError, match=r"None of ch1, ch2 is one of the twelve leads; say with rename\(\)"):
+        embed(seeded_encoder(), recording_of(recordings, 0, ("I", "II")).rename({"I": "ch1", "II": "ch2"}))
+    with pytest.raises(LeadError, match="no lead 'V1'"):
+        embed(seeded_encoder(), recording_of(recordings, 0, ("I", "II")), "V1")
+
+
 def test_partial_tuning_leaves_the_stem_alone_down_to_its_batch_statistics(recordings):
     encoder = seeded_encoder()
     clf = fine_tune(encoder, recordings, "I, II", "partial", FineTuneConfig(epochs=1, batch_size=16), progress=False)
@@ -406,6 +439,19 @@ def test_a_class_absent_from_training_or_test_is_named(recordings, others):
     clf = Classifier(seeded_encoder(), recordings.label_names, "any")
     with pytest.raises(ValueError, match=r"40 recordings HYP is present in all or in none.*take more"):
         evaluate(clf, without_hyp(others), "I")
+
+
+def test_a_dataset_without_labels_is_told_what_to_do(recordings):
+    bare = in_memory(recordings.signals, recordings.table[["record_id", "patient_id", "fold"]], recordings.leads, [])
+    clf = Classifier(seeded_encoder(), recordings.label_names, "any")
+    for use in (
+        lambda: linear_probe(seeded_encoder(), bare),
+        lambda: tuned(seeded_encoder(), bare),
+        lambda: evaluate(clf, bare, "I"),
+    ):
+        with pytest.raises(ValueError, match=r"dataset has no labels.*give label_names= to build"):
+            use()
+    assert embed(seeded_encoder(), bare, "I").shape == (120, 256)  # what needs no labels goes on
 
 
 def test_one_recording_is_too_few(recordings):

@@ -20,6 +20,7 @@ from selfdana_lite.explore.crowd import Crowds
 from selfdana_lite.explore.crowd_figures import FAR, MIXED
 from selfdana_lite.explore.lead_mapper import AS_IT_IS, COMPUTED, renamed
 from selfdana_lite.explore.own_file import save_uploads
+from selfdana_lite.faults import LARGEST_OFFSET_MV
 from selfdana_lite.recording import RecordingError
 
 LIMB = sd.LEAD_SETS["6-lead"]
@@ -129,7 +130,8 @@ def test_what_is_said_fills_in_and_the_folder_stays_private(tmp_path):
 @given(st.sampled_from([100, 128, 250, 360, 500, 512, 1000]), st.floats(2, 35), st.floats(0, 1))
 def test_ten_seconds_or_all_of_it_at_the_samples_rate(rate_hz, seconds, share):
     count = round(seconds * rate_hz)
-    recording = sd.Recording(np.sin(np.arange(count) / rate_hz)[None].astype(np.float32), rate_hz, "II")
+    quarter = 0.25 * np.sin(np.arange(count) / rate_hz)  # mV; a whole one has a median that would be taken for an offset
+    recording = sd.Recording(quarter[None].astype(np.float32), rate_hz, "II")
     start_s = share * max(0, recording.seconds - 10)
     part, words = explore.for_encoder(recording, start_s)
     assert part.sampling_rate_hz == 100
@@ -137,8 +139,24 @@ def test_ten_seconds_or_all_of_it_at_the_samples_rate(rate_hz, seconds, share):
     assert ("resampled" in words) == (rate_hz != 100)
     assert ("nothing is padded" in words) == (recording.seconds < 10)
     middle = slice(10, -10)
-    expected = np.sin(start_s + np.arange(part.signal_mv.shape[1]) / 100)
-    assert np.abs(part.signal_mv[0] - expected)[middle].max() < 0.02
+    expected = 0.25 * np.sin(start_s + np.arange(part.signal_mv.shape[1]) / 100)
+    assert np.abs(part.signal_mv[0] - expected)[middle].max() < 0.005
+
+
+@pytest.mark.parametrize("offset_mv", [5.0, -0.4, 0.05])
+def test_an_offset_of_the_amplifier_is_taken_away_and_said(clf, samples, offset_mv):
+    plain = sample(samples, 0)
+    lifted = replace(plain, signal_mv=plain.signal_mv + np.float32(offset_mv))
+    part, words = explore.for_encoder(lifted, 0)
+    if abs(offset_mv) > LARGEST_OFFSET_MV:
+        np.testing.assert_allclose(part.signal_mv, plain.without_offset().signal_mv, atol=1e-5)
+        assert "offset of " in words
+        assert "each lead less its median" in words
+        away = np.linalg.norm(sd.embed(clf.encoder, part) - sd.embed(clf.encoder, plain))
+        assert away < 0.2 * np.linalg.norm(sd.embed(clf.encoder, lifted) - sd.embed(clf.encoder, plain))
+    else:
+        np.testing.assert_array_equal(part.signal_mv, lifted.signal_mv)
+        assert "offset" not in words
 
 
 def test_the_window_is_where_it_was_asked_for(samples):

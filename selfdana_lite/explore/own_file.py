@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from selfdana_lite.building.blocks import Wanted, bring
+from selfdana_lite.building.listing import join_remarks
+from selfdana_lite.faults import LARGEST_OFFSET_MV, largest_offset
 from selfdana_lite.leads import LEADS, LeadError
 from selfdana_lite.reading import read_recording
 from selfdana_lite.recording import Recording, RecordingError
@@ -46,6 +48,8 @@ def _number(text: str, what: str) -> float | None:
 def for_encoder(recording: Recording, start_s: float, rate_hz: float = 100.0) -> tuple[Recording, str]:
     """Its standard leads, ten seconds from start_s on (all of it where it is shorter), at rate_hz; and what was done, in words.
 
+    Where a lead's offset in them is above LARGEST_OFFSET_MV, all leads are taken without theirs.
+
     Raises LeadError where none of its leads is one of the twelve, RecordingError below two seconds, for a window that does
     not fit and for samples that are missing in it.
     """
@@ -57,6 +61,10 @@ def for_encoder(recording: Recording, start_s: float, rate_hz: float = 100.0) ->
         )
     seconds = min(WINDOW_S, recording.seconds)
     part, remarks = bring(recording, Wanted(LEADS, rate_hz, start_s, seconds))
+    offset_mv, lead = largest_offset(part)
+    if abs(offset_mv) > LARGEST_OFFSET_MV:
+        part = part.without_offset()
+        remarks = join_remarks(remarks, f"offset of {offset_mv:.2f} mV in {lead} taken away: each lead less its median")
     shorter = f" The samples have {WINDOW_S:g} s; nothing is padded." if seconds < WINDOW_S else ""
     done = f" ({remarks})" if remarks else ""
     return part, f"Used: {start_s:g} to {start_s + seconds:g} of {recording.seconds:g} s{done}.{shorter}"

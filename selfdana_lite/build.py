@@ -3,7 +3,9 @@
 import errno
 import json
 import os
+import re
 import shutil
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,7 +18,16 @@ from tqdm.auto import tqdm
 from selfdana_lite.building import finishing
 from selfdana_lite.building.blocks import Wanted, do_block
 from selfdana_lite.building.listing import Listing
-from selfdana_lite.building.partial import JOURNAL, Journal, alone_in, partial_folder, settle_settings, sync_folder, write_whole
+from selfdana_lite.building.partial import (
+    JOURNAL,
+    SOURCE,
+    Journal,
+    alone_in,
+    partial_folder,
+    settle_settings,
+    sync_folder,
+    write_whole,
+)
 from selfdana_lite.building.pool import run
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.leads import LEADS, parse_leads
@@ -26,6 +37,9 @@ from selfdana_lite.storage import FACTS_FILE, SIGNALS_FILE
 
 _DONE = "dataset"  # the folder in the working folder that becomes the dataset
 _TOLD = 5  # of each kind of news
+_TOLD_CHARACTERS = 160
+_LEAD_NAMES = re.compile(rf"\b(?:{'|'.join(LEADS)})\b(?:, )?")
+_NUMBERS = re.compile(r"\d+(?:[.,]\d+)*")
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
@@ -47,10 +61,12 @@ def build(
 
     source: recordings in one of three layouts, found by what lies there, or named by layout=
         "table": files in any format that read_recording reads. labels= is a CSV file or a DataFrame with a column path
-            (relative to source); record_id, patient_id and fold if there are any; label_names= says which others are labels.
+            (relative to source, or absolute within it); record_id, patient_id and fold if there are any; gain (file units per
+            millivolt) and sampling_rate_hz for files that do not say them, empty where a file does; label_names= says which
+            others are labels.
         "ptbxl": PTB-XL as PhysioNet has it, with its official folds; labels are the five superclasses.
         "challenge": .mat and .hea with SNOMED CT codes; the five superclasses by building.superclasses.SNOMED_SUPERCLASSES.
-        For the last two, labels= {name: [codes]} makes other labels.
+        For the last two, labels= {name: [codes]} makes other labels; each must have a code that some recording has.
     dest: a new folder. DEST/report.csv has one row for each recording of the source: whether it is used, why not, and
         what was done to it. Without patients in the source each recording is a patient of its own, without folds
         patients go to ten folds by a hash of their id; a report of either is in remarks.
@@ -71,7 +87,8 @@ def build(
     work = partial_folder(dest)
     with _explaining_what_stops_it(work):
         with alone_in(work):
-            settle_settings(work, asdict(wanted) | {"leads": list(wanted.leads), "recordings": listing.digest()})
+            found = {SOURCE: {"recordings": len(listing.sought), "sha256": listing.digest()}}
+            settle_settings(work, asdict(wanted) | {"leads": list(wanted.leads)} | found)
             journal = Journal(work / JOURNAL)
             if not (work / _DONE / SIGNALS_FILE).exists():
                 _read_all(work, listing, journal, wanted, workers, progress)
@@ -87,7 +104,7 @@ def _read_all(work: Path, listing: Listing, journal: Journal, wanted: Wanted, wo
     sought, size = len(listing.sought), wanted.block
     place = finishing.make_signals(work / SIGNALS_FILE, sought, wanted, begun=len(journal) > 0)
     todo = [first for first in range(0, sought, size) if first // size not in journal]
-    tasks = [(listing.folder, listing.paths(first, first + size), wanted, place, first) for first in todo]
+    tasks = [(listing.folder, listing.files(listing.sought[first : first + size]), wanted, place, first) for first in todo]
     done = min(sought, size * len(journal))
     with tqdm(total=sought, initial=done, unit=" recordings", disable=not progress) as bar:
         for (*_, first), outcomes in run(do_block, tasks, workers):
@@ -102,9 +119,10 @@ def _finish(work: Path, listing: Listing, journal: Journal, wanted: Wanted) -> N
     present = finishing.write_report(done / finishing.REPORT_FILE, listing, journal, len(wanted.leads))
     used = present.any(axis=1)
     if not used.any():
+        first = _told_once(listing.files(listing.sought[:1])[0].file, next(journal.outcomes()).reason)
         raise DatasetError(
-            f"None of the {len(used)} recordings can be used; {done / finishing.REPORT_FILE} says why, one by one. Delete "
-            f"{work} before trying otherwise."
+            f"None of the {len(used)} recordings can be used. The first: {first}. {done / finishing.REPORT_FILE} has them one "
+            f"by one. Delete {work} before trying otherwise."
         )
     if not (done / SIGNALS_FILE).exists():
         place = finishing.make_signals(raw, len(used), wanted, begun=True)
@@ -121,8 +139,10 @@ def build_summary(folder: str | os.PathLike) -> str:
     refused = report[report["used"].astype(str) != "True"]
     text = f"{len(report) - len(refused):,} of {len(report):,} recordings are used."
     if len(refused):
-        some = "; ".join(_told_once(row.path, row.reason) for row in refused.head(_TOLD).itertuples())
-        text += f" Not used: {some}" + (f"; and {len(refused) - _TOLD:,} more." if len(refused) > _TOLD else ".")
+        kinds = refused.groupby([_kind(*row) for row in zip(refused["file"], refused["reason"], strict=True)])
+        kinds = sorted(kinds, key=lambda kind: -len(kind[1]))
+        some = "; ".join(_example(alike) for _, alike in kinds[:_TOLD])
+        text += f" Not used: {some}" + (f"; and {len(kinds) - _TOLD:,} kinds more." if len(kinds) > _TOLD else ".")
     remarks = report["remarks"].str.split("; ").explode()
     counts = remarks[remarks != ""].value_counts()
     if len(counts):
@@ -131,13 +151,26 @@ def build_summary(folder: str | os.PathLike) -> str:
     return text
 
 
+def _kind(path: str, reason: str) -> str:
+    """What a reason has in common with others of its kind: no name of a file or lead, no number."""
+    without_name = reason.replace(path, "").replace(Path(path).stem, "") if path else reason
+    return _NUMBERS.sub("", _LEAD_NAMES.sub("", without_name))
+
+
+def _example(alike: pd.DataFrame) -> str:
+    """The first of some recordings that are refused for the same kind of reason, and how many they are."""
+    first = alike.iloc[0]
+    told = textwrap.shorten(_told_once(first["file"] or first["path"], first["reason"]), _TOLD_CHARACTERS, placeholder=" …")
+    return told + (f" ({len(alike):,} of this kind)" if len(alike) > 1 else "")
+
+
 def _told_once(path: str, reason: str) -> str:
     """A reason may be a whole sentence that begins with the path."""
     return f"{path}: {reason.removeprefix(f'{path}: ').removesuffix('.')}"
 
 
 def _check_places(source: Path, dest: Path) -> None:
-    if dest.exists():
+    if os.path.lexists(dest):
         left = partial_folder(dest)
         aside = f" It is whole; {left} beside it is left over from a kill and may be deleted." if left.exists() else ""
         raise FileExistsError(f"{dest} exists already; choose another place, or move it away first.{aside}")

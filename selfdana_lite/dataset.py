@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -59,14 +59,29 @@ class EcgDataset:
         return cls(**read_parts(path))
 
     @staticmethod
-    def build(source: str | os.PathLike, dest: str | os.PathLike, **options) -> "EcgDataset":
+    def build(
+        source: str | os.PathLike,
+        dest: str | os.PathLike,
+        *,
+        layout: str | None = None,
+        labels: str | os.PathLike | pd.DataFrame | Mapping[str, Iterable[str]] | None = None,
+        label_names: Sequence[str] | None = None,
+        leads: str | Sequence[str] = LEADS,
+        sampling_rate_hz: float = 100.0,
+        start_s: float = 0.0,
+        seconds: float = 10.0,
+        workers: int | None = None,
+        progress: bool = True,
+    ) -> "EcgDataset":
         """Make the dataset folder dest of a folder of recordings: PTB-XL, a Challenge's, or any with labels=table.csv.
 
-        selfdana_lite.build.build has the options: labels, label_names, leads, sampling_rate_hz, start_s, seconds, workers.
+        help("selfdana_lite.build.build") says what each option means, which columns the table may have, and what is raised.
         """
         from selfdana_lite.build import build  # it stands above this file in the stack
 
-        return build(source, dest, **options)
+        what = {"layout": layout, "labels": labels, "label_names": label_names, "leads": leads}
+        window = {"sampling_rate_hz": sampling_rate_hz, "start_s": start_s, "seconds": seconds}
+        return build(source, dest, **what, **window, workers=workers, progress=progress)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -154,10 +169,9 @@ class EcgDataset:
             has = parse_leads(has)
             kept = kept[self.present[kept][:, self._store.columns(has)].all(axis=1)]
         if len(kept) == 0:
-            with_leads = "" if has is None else f" with {', '.join(has)}"
-            raise DatasetError(
-                f"No recording in folds {folds} and rows {rows}{with_leads}; this dataset has folds {np.unique(self.folds)}."
-            )
+            asked = [f"in folds {folds}"] * (folds is not None) + [f"of rows {rows}"] * (rows is not None)
+            asked += [f"with {', '.join(has or ())}"] * (has is not None)
+            raise DatasetError(f"No recording {' and '.join(asked)}; this dataset has folds {np.unique(self.folds)}.")
         view = copy.copy(self)
         view._rows = self._rows[kept]
         for cached in ("present", "labels", "folds", "patient_ids"):  # they belong to the rows of this view

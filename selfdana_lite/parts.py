@@ -56,6 +56,25 @@ def check_parts(
     _check_column(table["fold"], (folds.mod(1) == 0) & (folds.abs() < _LARGEST_FOLD), "a whole number")
     for name in label_names:
         _check_column(table[name], table[name].isin([0, 1]), "0 or 1")
+    if fault := spread_over_folds(table):
+        raise DatasetError(f"{fault} Deal patients, not recordings, into folds.")
+
+
+def spread_over_folds(table: pd.DataFrame) -> str:
+    """A sentence on the first patient whose recordings lie in several folds, "" where there is none.
+
+    What is trained on one of them would be tested on another: a person recognised, not a disease.
+    """
+    pairs = table[["patient_id", "fold"]].drop_duplicates()
+    spread = pairs["patient_id"].duplicated()
+    if not spread.any():
+        return ""
+    patients = pairs["patient_id"][spread].unique()
+    first = pairs["patient_id"].isin(patients).to_numpy().argmax()
+    patient = pairs["patient_id"].iloc[first]
+    folds = ", ".join(str(int(fold)) for fold in pairs["fold"][pairs["patient_id"] == patient].sort_values())
+    everybody = table["patient_id"].nunique()
+    return f"Patient {patient} has recordings in folds {folds} ({len(patients)} of {everybody} patients lie in several)."
 
 
 def _check_present(present: np.ndarray, expected: tuple[int, int]) -> None:

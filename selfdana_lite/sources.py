@@ -27,7 +27,7 @@ def list_recordings(
     folder: Path, layout: str | None, labels: Labels | None, label_names: Sequence[str] | None, sampling_rate_hz: float
 ) -> Listing:
     """The recordings of a folder with their labels, in one of the layouts above; EcgDataset.build says what labels may be."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # False too where it may not be looked at
         raise DatasetError(f"{folder} is no folder; give the folder that holds the recordings.")
     layout = layout or _find_layout(folder, labels)
     if layout not in LAYOUTS:

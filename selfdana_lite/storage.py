@@ -84,13 +84,16 @@ def read_parts(path: str | os.PathLike) -> dict[str, Any]:
 def _read_folder(folder: Path) -> dict[str, Any]:
     for name in (FACTS_FILE, SIGNALS_FILE, TABLE_FILE):
         if not (folder / name).is_file():
-            raise DatasetError(f"{folder} lacks {name}; a dataset folder holds dataset.json, signals.npy and table.csv.")
+            raise DatasetError(
+                f"{folder} lacks {name}; a dataset folder holds dataset.json, signals.npy and table.csv. EcgDataset.build "
+                f"makes one of a folder of recordings."
+            )
     try:
         facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
         stored = SignalFile(folder / SIGNALS_FILE)
         present = read_npy(folder / PRESENT_FILE) if _is_there(folder / PRESENT_FILE) else None
         with (folder / TABLE_FILE).open("rb") as file:  # not by name, which pandas might take for a URL
-            table = read_table(file)
+            table = read_table(file, converters=dict.fromkeys(_text_columns(facts), str))
     except (*DAMAGE, RecursionError) as error:  # bad JSON, a pickle, a short memory map or an unreadable table
         raise DatasetError(f"{folder} holds a damaged or truncated file ({error}); write or download it again.") from error
     if not isinstance(facts, dict):
@@ -111,6 +114,12 @@ def _read_folder(folder: Path) -> dict[str, Any]:
     named = {name: facts[name] for name in ("sampling_rate_hz", "label_names")}
     parts = {"stored": stored, "present": present, "table": table, "leads": leads}
     return parts | {"source": facts.get("source", str(folder)), **named}
+
+
+def _text_columns(facts: object) -> list[str]:
+    """Columns of table.csv that hold texts, of which some may look like numbers."""
+    named = facts.get("text_columns") if isinstance(facts, dict) else None
+    return named if _is_list_of_texts(named) else []
 
 
 def _is_there(path: Path) -> bool:

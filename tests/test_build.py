@@ -2,6 +2,8 @@
 
 import errno
 import hashlib
+import importlib
+import inspect
 import json
 import multiprocessing
 import os
@@ -25,10 +27,14 @@ import selfdana_lite as sd
 from selfdana_lite import LEADS, DatasetError, EcgDataset
 from selfdana_lite.building import blocks, finishing, pool
 from selfdana_lite.building.blocks import Place, Wanted, bring, do_block, to_microvolt
+from selfdana_lite.building.listing import Sought
+from selfdana_lite.building.partial import alone_in
 from selfdana_lite.recording import Recording, RecordingError
 from selfdana_lite.simulate import simulate_recordings
 
 TEN_SECONDS = Wanted(LEADS, 100.0, 0.0, 10.0)
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
+build_module = importlib.import_module("selfdana_lite.build")
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +168,28 @@ def test_what_cannot_be_used_is_listed_with_its_reason_and_leaves_no_hole(folder
     assert ".." not in summary
 
 
+def test_flat_leads_are_remarked_upon_and_stay(folder, simulated):
+    signal_mv = simulated[0][2] / 1000
+    signal_mv[[9, 10]], signal_mv[11, :500] = [[0.0], [-1.25]], 0.3
+    write_wfdb(folder / "r2", signal_mv, 100)
+    dataset = build(folder)
+    assert report_of(folder)["remarks"].str.contains("flat").tolist() == [False, False, True, False, False, False]
+    assert "flat: V4, V5" in report_of(folder)["remarks"]["r2.hea"].split("; ")
+    assert "flat: V4, V5 (1)" in sd.build_summary(folder.with_name("dataset"))
+    assert dataset.present.all()  # whether the electrode was off or the lead is absent, the file does not say
+    assert (dataset.signals[2, 10] == -1250).all()
+
+
+def test_a_recording_of_flat_lines_alone_is_refused(folder, simulated):
+    signal_mv = simulated[0][2] / 1000
+    signal_mv[:, :500] = np.arange(12)[:, None] / 10
+    write_wfdb(folder / "r2", signal_mv, 100)
+    assert len(build(folder)) == 6
+    shutil.rmtree(folder.with_name("dataset"))
+    assert len(build(folder, seconds=5, leads="II, V1")) == 5
+    assert report_of(folder)["reason"]["r2.hea"] == "nothing but flat lines in this window, in II, V1"
+
+
 def test_a_gap_outside_the_leads_and_the_window_is_nobodys_business(folder, simulated):
     signal_mv = simulated[0][2] / 1000
     signal_mv[4, 500:503] = np.nan
@@ -177,7 +205,9 @@ def test_files_without_a_row_are_listed(folder):
 
 
 def test_where_nothing_can_be_used_the_report_says_why(folder):
-    with pytest.raises(DatasetError, match=r"None of the 6 recordings can be used; .*report\.csv"):
+    with pytest.raises(
+        DatasetError, match=r"None of the 6 recordings can be used\. The first: r0\.hea: .*does not fit.*report\.csv"
+    ):
         build(folder, seconds=60)
     assert not folder.with_name("dataset").exists()
     assert (folder.with_name("dataset.partial") / "dataset" / "report.csv").read_text().count("does not fit") == 6
@@ -262,11 +292,33 @@ def test_where_others_come_too_late_this_process_does_all_by_itself(folder, smal
     assert time.monotonic() - begin < 60  # they would need seconds; the bound is for a busy machine
 
 
+def test_a_process_of_somebody_else_lives_on(folder, monkeypatch, small_blocks):
+    """Another thread of the notebook may start one while a build goes on."""
+    begun = []
+
+    def reader(path):
+        if path.name == "r3.hea":  # the second block, for which other processes were called
+            begun.append(multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,)))
+            begun[-1].start()
+        return sd.read_recording(path)
+
+    monkeypatch.setattr(blocks, "read_recording", reader)
+    try:
+        assert len(build(folder, workers=2)) == 6
+        assert [process.is_alive() for process in begun] == [True]
+        assert set(multiprocessing.active_children()) & set(begun) == set(begun)
+    finally:
+        for process in begun:
+            process.kill()
+            process.join()
+
+
 def test_no_signal_goes_through_a_pipe(folder, tmp_path):
     place = finishing.make_signals(tmp_path / "signals.npy", 6, TEN_SECONDS, begun=False)
     paths = [f"r{row}.hea" for row in range(6)]
-    answer = do_block(folder, paths, TEN_SECONDS, place, 0)
-    assert len(pickle.dumps((folder, paths, TEN_SECONDS, place, 0))) + len(pickle.dumps(answer)) < 2000  # bytes, of 144,000
+    sought = [Sought(path, {}) for path in paths]
+    answer = do_block(folder, sought, TEN_SECONDS, place, 0)
+    assert len(pickle.dumps((folder, sought, TEN_SECONDS, place, 0))) + len(pickle.dumps(answer)) < 2000  # bytes, of 144,000
     assert np.load(tmp_path / "signals.npy").any(axis=2).all()
 
 
@@ -352,7 +404,7 @@ def test_other_settings_are_refused_and_named(stopped):
 
 def test_other_recordings_are_refused(stopped, simulated):
     write_wfdb(stopped / "r0", simulated[0][7] / 1000, 100)
-    with pytest.raises(DatasetError, match=r"recordings .*dataset\.partial|dataset\.partial.* recordings"):
+    with pytest.raises(DatasetError, match=r"changed: the files of the source or their labels \(6 recordings then, 6 now\)\."):
         build(stopped)
 
 
@@ -461,3 +513,81 @@ def test_it_is_faster_than_a_plain_loop_of_rdrecord(tmp_path):
         return time.process_time() - begin
 
     assert min(cpu_s(ours) for _ in range(3)) < min(cpu_s(loop) for _ in range(3))  # about 0.7 of it
+
+
+def test_a_recording_that_went_away_after_a_kill_is_counted(stopped):
+    (stopped / "r5.hea").unlink()
+    paths = pd.DataFrame({"path": [f"r{row}.hea" for row in range(6)]})
+    with pytest.raises(DatasetError, match=r"\(6 recordings then, 5 now\)"):
+        build(stopped, labels=paths)
+
+
+@pytest.mark.parametrize("place", ["file/dataset", pytest.param("/proc/x/dataset", marks=LINUX)])
+def test_a_place_that_cannot_be_written_is_named(folder, place):
+    (folder.parent / "file").write_text("")
+    dest = folder.parent / place
+    with pytest.raises(DatasetError, match=rf"{dest.name}\.partial cannot be written"):
+        EcgDataset.build(folder, dest, labels=pd.DataFrame({"path": ["r0.hea"]}), progress=False)
+
+
+def test_a_folder_without_permission_is_named(tmp_path, monkeypatch):
+    def refuse(self, **options):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)  # whoever runs the tests may be allowed everything
+    with (
+        pytest.raises(DatasetError, match=r"work cannot be written \(Permission denied\); choose"),
+        alone_in(tmp_path / "work"),
+    ):
+        pass
+
+
+def test_patients_with_zeros_before_their_numbers_come_back_as_they_were(folder):
+    patients = ["007", "7", "008", "8", "9", "10"]
+    labels = pd.DataFrame({"path": [f"r{row}" for row in range(6)], "patient_id": patients, "record_id": range(6)})
+    dataset = build(folder, labels=labels)
+    assert dataset.patient_ids.tolist() == patients
+    assert dataset.table["record_id"].tolist() == list(range(6))
+    report = pd.read_csv(folder.with_name("dataset") / "report.csv")
+    merged = report.merge(labels, on="path")
+    assert len(merged) == 6  # path is what the person wrote, file what was found
+    assert merged["file"].tolist() == [f"r{row}.hea" for row in range(6)]
+
+
+def test_what_a_file_does_not_say_the_table_may(folder, simulated):
+    signal_mv = simulated[0][0] / 1000
+    for name, scale in (("bare", 1000), ("half", 500)):
+        pd.DataFrame((signal_mv * scale).T, columns=list(LEADS)).to_csv(folder / f"{name}.csv", index=False)
+    labels = pd.DataFrame(
+        {"path": ["r1", "bare.csv", "half.csv"], "gain": [None, 1000, 500], "sampling_rate_hz": [None, 100, 100]}
+    )
+    dataset = build(folder, labels=labels)
+    np.testing.assert_array_equal(dataset.signals, simulated[0][[1, 0, 0]])
+    shutil.rmtree(folder.with_name("dataset"))
+    assert len(build(folder, labels=labels.drop(columns="gain"))) == 1
+    assert "gain" in report_of(folder)["reason"]["bare.csv"]
+
+
+def test_the_summary_counts_refusals_by_kind_and_is_short(folder, simulated):
+    for row in range(1, 5):
+        write_wfdb(folder / f"r{row}", simulated[0][row, :, : 900 + row] / 1000, 100)
+    write_wfdb(folder / "r5", simulated[0][5, :2] / 1000, 100, ("PLETH", "RESP"))
+    build(folder)
+    summary = sd.build_summary(folder.with_name("dataset"))
+    assert summary.startswith("1 of 6 recordings are used. Not used: r1.hea: ")
+    assert "(4 of this kind); r5.hea: " in summary
+    assert len(summary) < 450
+
+
+def test_the_method_has_the_signature_of_the_function():
+    method, function = inspect.signature(EcgDataset.build).parameters, inspect.signature(build_module.build).parameters
+    assert {name: one.default for name, one in method.items()} == {name: one.default for name, one in function.items()}
+    assert "selfdana_lite.build.build" in EcgDataset.build.__doc__
+
+
+def test_a_folder_of_recordings_is_no_dataset_but_can_become_one(folder):
+    with pytest.raises(DatasetError, match=r"lacks dataset\.json.*EcgDataset\.build"):
+        EcgDataset.open(folder)
+    dataset = build(folder)
+    with pytest.raises(DatasetError, match=r"No recording in folds \[11\]; this dataset"):
+        dataset.where(folds=11)

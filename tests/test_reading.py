@@ -120,3 +120,11 @@ def test_random_bytes_are_refused_in_one_sentence(tmp_path, suffix):
         with pytest.raises((sd.RecordingError, sd.LeadError)) as refusal:
             sd.read_recording(path)
         assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["millis", "ms", "t_ms", "time_ms", "time (millis)", "t_millis", "time_msec"])
+def test_a_time_in_milliseconds_by_any_of_its_names(tmp_path, name):
+    rows = "\n".join(f"{1000 * t:.0f},{value:.6f}" for t, value in zip(T, SIGNAL_MV[0], strict=True))
+    (tmp_path / "a.csv").write_text(f"{name},II (mV)\n{rows}\n")
+    recording = sd.read_recording(tmp_path / "a.csv")
+    assert (recording.leads, recording.sampling_rate_hz) == (("II",), 250)

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -93,15 +94,25 @@ def test_ptbxl_takes_the_version_that_fits_the_rate_of_those_that_are_there(tmp_
 
 def test_ptbxl_with_labels_of_ones_own(ptbxl):
     folder, _ = ptbxl
-    listing = listed(folder, labels={"sinus": ["SR"], "nothing": ["XYZ"]})
+    listing = listed(folder, labels={"sinus": ["SR"], "infarct": ["IMI", "AMI", "XYZ"]})
     assert listing.rows["sinus"].all()
-    assert not listing.rows["nothing"].any()
+    assert 0 < listing.rows["infarct"].sum() < 12
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "\x00\xff"])
 def test_a_damaged_ptbxl_table_is_named(ptbxl, tmp_path, text):
     (tmp_path / "ptbxl_database.csv").write_text(text)
     with pytest.raises(DatasetError, match=r"ptbxl_database\.csv"):
+        listed(tmp_path)
+
+
+def test_a_ptbxl_table_without_rows_or_columns_says_which(ptbxl, tmp_path):
+    database = pd.read_csv(ptbxl[0] / "ptbxl_database.csv")
+    database.iloc[:0].to_csv(tmp_path / "ptbxl_database.csv")
+    with pytest.raises(DatasetError, match="has no rows; take it anew"):
+        listed(tmp_path)
+    database.drop(columns="scp_codes").to_csv(tmp_path / "ptbxl_database.csv")
+    with pytest.raises(DatasetError, match="lacks the columns scp_codes; take it anew"):
         listed(tmp_path)
 
 
@@ -183,7 +194,7 @@ def test_a_table_with_ids_folds_labels_and_more(folder):
         record_id=[5, 6, 7, 8], patient_id=["x", "x", "y", "z"], fold=[1, 1, 2, 3], AF=[0, 1, 0, 1], age=[1, 2, 3, 4]
     )
     listing = listed(folder, labels=labels, label_names=["AF"])
-    assert list(listing.rows.columns) == ["record_id", "patient_id", "fold", "AF", "age", "path"]
+    assert list(listing.rows.columns) == ["record_id", "patient_id", "fold", "AF", "age", "path", "file"]
     pd.testing.assert_frame_equal(listing.rows[labels.columns], labels)
     assert not listing.reasons.any()
     assert not listing.remarks.any()
@@ -206,7 +217,8 @@ def test_a_csv_file_in_the_folder_is_a_table_not_a_recording(folder):
 
 def test_wfdb_records_may_be_named_without_hea(folder):
     listing = listed(folder, labels=pd.DataFrame({"path": ["b/2"]}))
-    assert listing.rows["path"].tolist() == ["b/2.hea"]
+    assert listing.rows["path"].tolist() == ["b/2"]  # so that a report can be merged with the table
+    assert listing.rows["file"].tolist() == ["b/2.hea"]
 
 
 @pytest.mark.parametrize(
@@ -216,7 +228,8 @@ def test_wfdb_records_may_be_named_without_hea(folder):
         ({"path": None}, "names no file"),
         ({"path": "../secret.edf"}, "out of the folder"),
         ({"path": "/etc/passwd"}, "out of the folder"),
-        ({"path": "a/1.edf"}, "same path"),
+        ({"path": "a/1.edf"}, "same file"),
+        ({"path": "a/../a/1.edf"}, "same file"),
         ({"record_id": 5}, "same record_id"),
         ({"record_id": None}, "no record_id"),
         ({"patient_id": None}, "no patient_id"),
@@ -236,10 +249,26 @@ def test_a_row_that_cannot_be_used_is_refused_alone_with_its_reason(folder, chan
     assert listing.rows["patient_id"].dropna().astype(str).tolist()[-1] == "3"  # not 3.0, whatever is missing elsewhere
 
 
-def test_ids_are_compared_as_they_will_be_read_again(folder):
-    listing = listed(folder, labels=table(record_id=["007", "7", "8", "9"]))
-    assert listing.rows["record_id"].tolist() == [7, 7, 8, 9]
-    assert "same record_id" in listing.reasons[1]
+def test_a_patient_spread_over_folds_is_named_with_the_folds(folder):
+    labels = table(record_id=[5, 6, 7, 8], patient_id=["x", "y", "y", "x"], fold=[1, 2, 10, 3])
+    with pytest.raises(
+        DatasetError, match=r"^Patient x has recordings in folds 1, 3 \(2 of 2 patients .* leave the column fold out"
+    ):
+        listed(folder, labels=labels)
+    assert listed(folder, labels=labels.drop(columns="fold")).rows.groupby("patient_id")["fold"].nunique().max() == 1
+
+
+def test_a_row_that_is_refused_spreads_nobody(folder):
+    labels = table(record_id=[5, 6, 7, 8], patient_id=["x", "y", "z", "x"], fold=[1, 2, 3, 3])
+    labels.loc[3, "path"] = "gone.edf"
+    assert listed(folder, labels=labels).sought.tolist() == [0, 1, 2]
+
+
+def test_texts_that_look_like_numbers_are_numbers_unless_that_makes_two_of_them_one(folder):
+    listing = listed(folder, labels=table(record_id=["1", "2", "3", "3"], patient_id=["007", "7", "8", " 8 "]))
+    assert listing.rows["record_id"].tolist() == [1, 2, 3, 3]
+    assert "same record_id" in listing.reasons[3]
+    assert listing.rows["patient_id"].tolist() == ["007", "7", "8", "8"]
 
 
 def test_which_columns_are_labels_must_be_said(folder):
@@ -260,7 +289,9 @@ def test_which_columns_are_labels_must_be_said(folder):
         ({"layout": "challenge", "labels": {"fold": ["1"]}}, r"must be \{name: \[codes\]\}"),
         ({"layout": "challenge", "label_names": ["AF"]}, "goes with a label table"),
         ({"labels": pd.DataFrame({"file": ["a"]})}, "no column path"),
-        ({"labels": "absent.csv"}, "cannot be read as CSV"),
+        ({"labels": "absent.csv"}, r"There is no absent\.csv \(looked in "),
+        ({"labels": "."}, "cannot be read as CSV"),
+        ({"labels": pd.DataFrame({"path": ["a/1.edf"], "file": ["mine"]})}, "has a column file"),
         ({"labels": pd.DataFrame({"path": ["x.edf"]})}, "None of the 1 recordings"),
     ],
 )
@@ -293,3 +324,67 @@ def test_the_digest_changes_with_labels_sizes_and_times_and_with_nothing_else(fo
     assert listed(folder, labels=table(age=[1, 2, 3, 5])).digest() != first
     (folder / "b/2.dat").write_text("the signals of b/2.hea")
     assert listed(folder, labels=table(age=[1, 2, 3, 4])).digest() != first
+
+
+@pytest.mark.parametrize(("layout", "code", "alike"), [("ptbxl", "IMJ", "IMI"), ("challenge", "164865006", "164865005")])
+def test_a_mistyped_code_is_no_label_of_zeros(layout, code, alike, request):
+    folder, _ = request.getfixturevalue(layout)
+    with pytest.raises(DatasetError, match=rf"No recording has the code {code} \(mine\); similar ones are .*{alike}"):
+        listed(folder, labels={"mine": [code]})
+    with pytest.raises(DatasetError, match=r"has the code AF or 1 \(mine\); found are "):
+        listed(folder, labels={"mine": ["AF", 1]})
+
+
+def test_a_file_may_be_named_in_any_way_that_leads_to_it(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    names = [str(folder / "a/1.edf"), "a\\2.edf", " b/1.edf ", f"../{folder.name}/b/2"]
+    for source in (folder, Path(folder.name)):
+        listing = listed(source, labels=pd.DataFrame({"path": names}))
+        assert listing.rows["file"].tolist() == ["a/1.edf", "a/2.edf", "b/1.edf", "b/2.hea"]
+        assert listing.rows["path"].tolist() == names
+        assert not listing.reasons.any()
+        assert listing.unlisted == ()
+
+
+def test_an_absolute_name_through_a_link_is_within(folder, tmp_path_factory):
+    link = tmp_path_factory.mktemp("elsewhere") / "link"
+    try:
+        link.symlink_to(folder, target_is_directory=True)
+    except OSError:
+        pytest.skip("no links on this system")
+    assert listed(folder, labels=pd.DataFrame({"path": [str(link / "a/1.edf")]})).rows["file"].tolist() == ["a/1.edf"]
+
+
+def test_paths_from_one_folder_too_high_are_explained(folder):
+    listing = listed(folder, labels=pd.DataFrame({"path": ["a/1.edf", f"{folder.name}/a/2.edf"]}))
+    assert listing.reasons[1] == f"there is no such file; paths are relative to {folder.name}"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_label_tables_of_any_office_program(folder, encoding, separator):
+    weight = "70,5" if separator == ";" else "70.5"
+    rows = [("path", "patient_id", "Größe; Gewicht"), ("a/1.edf", "007", weight), ("b/1.edf", "7", weight)]
+    lines = [separator.join(f'"{cell}"' for cell in row) for row in rows]
+    (folder / "labels.csv").write_bytes("\r\n".join(lines).encode(encoding))
+    listing = listed(folder, labels=folder / "labels.csv")
+    assert listing.rows["patient_id"].tolist() == ["007", "7"]
+    assert listing.rows["Größe; Gewicht"].tolist() == [70.5, 70.5]
+    assert listing.rows["file"].tolist() == ["a/1.edf", "b/1.edf"]
+
+
+def test_a_label_of_words_is_told_how_to_become_labels(folder):
+    with pytest.raises(DatasetError, match=r"its label AF is neither 0 nor 1; make .*pandas\.get_dummies"):
+        listed(folder, labels=table(AF=["yes", "no", "no", "yes"]), label_names=["AF"])
+
+
+def test_gain_and_rate_are_taken_from_the_table_where_it_has_them(folder):
+    labels = table(gain=[1000, "x", "", None], sampling_rate_hz=["250", 500, -1, float("nan")])
+    listing = listed(folder, labels=labels)
+    assert "gain is no number above 0" in listing.reasons[1]
+    assert "sampling_rate_hz is no number above 0" in listing.reasons[2]
+    assert listing.files(listing.sought) == [("a/1.edf", {"gain": 1000, "sampling_rate_hz": 250}), ("b/2.hea", {})]
+    assert listing.digest() != listed(folder, labels=labels.assign(gain=2000)).digest()
+    ones = table(gain=1, AF=[0, 1, 0, 1])
+    with pytest.raises(DatasetError, match="the 0/1 columns AF; say"):  # a gain of 1 is no label
+        listed(folder, labels=ones)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from selfdana_lite.building.listing import join_remarks
+from selfdana_lite.building.listing import Sought, join_remarks
 from selfdana_lite.leads import LeadError
 from selfdana_lite.reading import read_recording
 from selfdana_lite.recording import Recording, RecordingError
@@ -64,15 +64,22 @@ def bring(recording: Recording, wanted: Wanted) -> tuple[Recording, str]:
     missing = np.isnan(part.signal_mv).sum(axis=1)  # [leads]
     if missing.any():
         raise RecordingError(f"{missing.sum()} samples are missing in this window, first in lead {there[missing.argmax()]}")
-    extra = [name for name in recording.leads if name not in there]
+    extra, flat = [name for name in recording.leads if name not in there], flat_leads(part)
     remarks = join_remarks(
         f"extra leads {', '.join(extra)}" if extra else "",
         f"lacks {', '.join(name for name in wanted.leads if name not in there)}" if len(there) < len(wanted.leads) else "",
+        f"flat: {', '.join(flat)}" if flat else "",
     )
     if part.sampling_rate_hz == wanted.sampling_rate_hz:
         return part, remarks
     resampled = part.resample(wanted.sampling_rate_hz).window(0, wanted.seconds)
     return resampled, join_remarks(f"resampled from {part.sampling_rate_hz:g} Hz", remarks)
+
+
+def flat_leads(recording: Recording) -> tuple[str, ...]:
+    """The leads that never change: an electrode that was off, or a lead that was not recorded; the file does not say which."""
+    flat = np.ptp(recording.signal_mv, axis=1) == 0  # [leads]; False where a sample is missing
+    return tuple(name for name, still in zip(recording.leads, flat, strict=True) if still)
 
 
 def to_microvolt(recording: Recording, wanted: Wanted) -> np.ndarray:
@@ -88,13 +95,13 @@ def to_microvolt(recording: Recording, wanted: Wanted) -> np.ndarray:
     return microvolt
 
 
-def do_block(folder: Path, paths: list[str], wanted: Wanted, place: Place, first: int) -> list[Outcome]:
+def do_block(folder: Path, sought: list[Sought], wanted: Wanted, place: Place, first: int) -> list[Outcome]:
     """Read these recordings and write them from record number `first` on; on disk when this returns.
 
     The signals go from this process straight into the file: no pipe carries them.
     """
-    block = np.zeros((len(wanted.leads), len(paths), wanted.samples), np.int16)
-    outcomes = [_do_recording(folder, path, wanted, block[:, row]) for row, path in enumerate(paths)]
+    block = np.zeros((len(wanted.leads), len(sought), wanted.samples), np.int16)
+    outcomes = [_do_recording(folder, one, wanted, block[:, row]) for row, one in enumerate(sought)]
     with open(place.path, "r+b") as file:  # writes say when the disk is full; a memory map would kill the process
         for lead, signals in enumerate(block):
             file.seek(place.offset + 2 * (lead * place.records + first) * wanted.samples)
@@ -104,9 +111,11 @@ def do_block(folder: Path, paths: list[str], wanted: Wanted, place: Place, first
     return outcomes
 
 
-def _do_recording(folder: Path, path: str, wanted: Wanted, into: np.ndarray) -> Outcome:
+def _do_recording(folder: Path, sought: Sought, wanted: Wanted, into: np.ndarray) -> Outcome:
     try:
-        recording, remarks = bring(read_recording(folder / path), wanted)
+        recording, remarks = bring(read_recording(folder / sought.file, **sought.stated), wanted)
+        if flat_leads(recording) == recording.leads:
+            raise RecordingError(f"nothing but flat lines in this window, in {', '.join(recording.leads)}")
         into[:] = to_microvolt(recording, wanted)
     except (RecordingError, LeadError, OSError) as error:
         return Outcome(_without_folder(error, folder), "", "0" * len(wanted.leads))

@@ -1,5 +1,6 @@
 """The layout of the PhysioNet/CinC Challenges 2020 and 2021: .mat + .hea pairs, diagnoses as SNOMED CT codes in the header."""
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from selfdana_lite.building.listing import Listing, files_below, make_listing
-from selfdana_lite.building.superclasses import SNOMED_SUPERCLASSES, label_columns, snomed_superclasses
+from selfdana_lite.building.superclasses import SNOMED_SUPERCLASSES, chosen_labels, snomed_superclasses
 
 _COMMENT = re.compile(r"^[ \t]*#[ \t]*(Age|Sex|Dx)[ \t]*:(.*)$", re.IGNORECASE | re.MULTILINE)
 _HEADER_BYTES = 1_000_000  # a header has about a thousand; whatever is larger is no header
@@ -23,7 +24,7 @@ def list_challenge(folder: Path, codes_of: Mapping[str, Iterable[str]] | None) -
     paths = sorted(files_below(folder, (".hea",)))
     said = [header_comments(folder / path) for path in paths]
     codes = [re.findall(r"[^\s,;]+", comments.get("dx", "")) for comments in said]
-    labels = snomed_superclasses(codes) if codes_of is None else label_columns(codes, codes_of)
+    labels = snomed_superclasses(codes) if codes_of is None else chosen_labels(codes, codes_of)
     known = {str(code) for some in (codes_of or SNOMED_SUPERCLASSES).values() for code in some}
     rows = pd.DataFrame(
         {
@@ -43,6 +44,8 @@ def list_challenge(folder: Path, codes_of: Mapping[str, Iterable[str]] | None) -
 
 def header_comments(path: Path) -> dict[str, str]:
     """Age, sex and diagnosis codes of one header, by lower-case name; whatever the bytes, no error."""
+    if not os.path.isfile(path):  # a pipe would be waited on for ever
+        return {}
     with path.open("rb") as file:
         text = file.read(_HEADER_BYTES).decode("utf-8", errors="replace")
     return {name.lower(): value.strip() for name, value in _COMMENT.findall(text)}

@@ -60,17 +60,18 @@ def write_report(path: Path, listing: Listing, journal: Journal, n_leads: int) -
     A recording that is not used has none.
     """
     present, done = np.zeros((len(listing.sought), n_leads), bool), enumerate(journal.outcomes())
-    rows = zip(listing.rows["path"], listing.rows["record_id"], listing.reasons, listing.remarks, strict=True)
+    names = (listing.rows[name] for name in ("path", "file", "record_id"))
+    rows = zip(*names, listing.reasons, listing.remarks, strict=True)
     with synced(path, "w") as file:
         report = csv.writer(file, lineterminator="\n")
-        report.writerow(["path", "record_id", "used", "reason", "remarks"])
-        for name, record_id, reason, remarks in rows:
+        report.writerow(["path", "file", "record_id", "used", "reason", "remarks"])
+        for path_told, file_found, record_id, reason, remarks in rows:
             if not reason:
                 number, (reason, more, leads) = next(done)
                 present[number] = [lead == "1" for lead in leads]
                 remarks = join_remarks(remarks, more)
-            report.writerow([name, "" if pd.isna(record_id) else record_id, not reason, reason, remarks])
-        report.writerows([name, "", False, "no row of the label table names it", ""] for name in listing.unlisted)
+            report.writerow([path_told, file_found, "" if pd.isna(record_id) else record_id, not reason, reason, remarks])
+        report.writerows([name, name, "", False, "no row of the label table names it", ""] for name in listing.unlisted)
     return present
 
 
@@ -124,7 +125,9 @@ def facts_of(folder: Path, listing: Listing, present: np.ndarray, wanted: Wanted
         samples=wanted.samples,
         mixed_leads=not present[used].all(),
     )
+    texts = [name for name in ("record_id", "patient_id") if listing.rows[name].dtype == object]
     return facts | {
+        "text_columns": texts,  # of table.csv, where 007 is not 7
         "start_s": wanted.start_s,
         "recordings_found": len(listing.rows) + len(listing.unlisted),
         "signals_sha256": checksum,
@@ -138,13 +141,15 @@ def check(folder: Path, listing: Listing, present: np.ndarray, wanted: Wanted) -
     differ by more than half a microvolt.
     """
     dataset = EcgDataset.open(folder)
-    kept = listing.rows.iloc[listing.sought[present.any(axis=1)]]
+    positions = listing.sought[present.any(axis=1)]
+    kept = listing.rows.iloc[positions]
     if dataset.table["record_id"].astype(str).tolist() != kept["record_id"].astype(str).tolist():
         raise DatasetError(f"{TABLE_FILE} does not give back the record_ids that were written; name the recordings otherwise.")
     stored_uv = np.load(folder / SIGNALS_FILE, mmap_mode="r")  # [leads, records, samples]
     for row in np.unique(np.linspace(0, len(kept) - 1, _READ_AGAIN).astype(int)):
-        path = listing.folder / kept["path"].iloc[row]
-        again, _ = bring(read_recording(path), wanted)
+        [sought] = listing.files(positions[row : row + 1])
+        path = listing.folder / sought.file
+        again, _ = bring(read_recording(path, **sought.stated), wanted)
         again_uv = again.signal_mv.astype(float) * MICROVOLT_PER_MV
         if np.abs(stored_uv[[wanted.leads.index(name) for name in again.leads], row] - again_uv).max() > 0.5 + _FLOAT32_UV:
             raise DatasetError(

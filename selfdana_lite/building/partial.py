@@ -18,6 +18,7 @@ from selfdana_lite.building.blocks import Outcome
 from selfdana_lite.parts import DatasetError
 
 SETTINGS, JOURNAL, LOCK = "settings.json", "journal.jsonl", "lock"
+SOURCE = "source"  # of the settings: how many recordings, and a sum over files and labels
 
 
 def partial_folder(dest: Path) -> Path:
@@ -28,12 +29,20 @@ def partial_folder(dest: Path) -> Path:
 @contextmanager
 def alone_in(work: Path) -> Iterator[None]:
     """Hold the folder, made if need be, against a second build of the same."""
-    work.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(work / LOCK, timeout=0)  # freed by the system, should this process be killed
     try:
-        with FileLock(work / LOCK, timeout=0):  # freed by the system, should this process be killed
-            yield
-    except Timeout as error:
+        work.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:  # an OSError too, hence first
         raise DatasetError(f"Another build is at work in {work}; wait for it, or stop it.") from error
+    except OSError as error:
+        raise DatasetError(
+            f"The working folder {work} cannot be written ({error.strerror or error}); choose a dest in a folder that can be."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def settle_settings(work: Path, settings: Mapping) -> None:
@@ -46,6 +55,9 @@ def settle_settings(work: Path, settings: Mapping) -> None:
         return
     then = json.loads(path.read_text(encoding="utf-8"))
     changed = [f"{name} (then {then.get(name)}, now {new})" for name, new in settings.items() if then.get(name) != new]
+    if then.get(SOURCE) != settings.get(SOURCE):  # its sums say nothing to a person
+        counts = [(said.get(SOURCE) or {}).get("recordings") for said in (then, settings)]
+        changed[-1] = "the files of the source or their labels ({} recordings then, {} now)".format(*counts)
     if changed:
         raise DatasetError(
             f"{work} holds an unfinished build, and since then these have changed: {'; '.join(changed)}. Call again with what "

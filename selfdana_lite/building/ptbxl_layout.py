@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from selfdana_lite.building.listing import Listing, files_below, make_listing
-from selfdana_lite.building.superclasses import label_columns, scp_superclasses
-from selfdana_lite.parts import DatasetError
+from selfdana_lite.building.superclasses import chosen_labels, label_columns, scp_superclasses
+from selfdana_lite.parts import DatasetError, read_table
 
 DATABASE, STATEMENTS = "ptbxl_database.csv", "scp_statements.csv"
 SOURCE = "PTB-XL (Wagner et al. 2020, https://doi.org/10.1038/s41597-020-0495-6), as found in its own layout"
@@ -23,10 +23,14 @@ def list_ptbxl(folder: Path, codes_of: Mapping[str, Iterable[str]] | None, sampl
     taken, above those of records500; where only one of the two folders is there, that one.
     """
     database = _read(folder / DATABASE, _NEEDED)
-    if codes_of is None:
-        codes_of = scp_superclasses(_read(folder / STATEMENTS, ("diagnostic", "diagnostic_class"), index_col=0))
     column = _column(folder, sampling_rate_hz)
     codes = [_codes(text) for text in database["scp_codes"]]
+    found = [some or () for some in codes]
+    if codes_of is None:
+        codes_of = scp_superclasses(_read(folder / STATEMENTS, ("diagnostic", "diagnostic_class"), index_col=0))
+        labels = label_columns(found, codes_of)
+    else:
+        labels = chosen_labels(found, codes_of)
     rows = pd.DataFrame(
         {
             "path": database[column].astype(str) + ".hea",
@@ -34,11 +38,11 @@ def list_ptbxl(folder: Path, codes_of: Mapping[str, Iterable[str]] | None, sampl
             "patient_id": database["patient_id"],
             "fold": database["strat_fold"],
             **{name: database[name] for name in ("age", "sex") if name in database},
-            **label_columns([found or () for found in codes], codes_of),
+            **labels,
             "scp_codes": database["scp_codes"],
         }
     )
-    reasons = ["its scp_codes cannot be read" if found is None else "" for found in codes]
+    reasons = ["its scp_codes cannot be read" if some is None else "" for some in codes]
     there = {f"{_FOLDERS[column]}/{path}" for path in files_below(folder / _FOLDERS[column], (".hea",))}
     return make_listing(
         folder, rows, tuple(codes_of), source=SOURCE, licence="CC BY 4.0", reasons=reasons, unlisted=there - set(rows["path"])
@@ -54,19 +58,18 @@ def _codes(text: object) -> set[str] | None:
     """The codes of "{'NORM': 100.0, 'SR': 0.0}", or None where that is something else; literals only, nothing is run."""
     try:
         found = ast.literal_eval(str(text))
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
     return set(map(str, found)) if isinstance(found, dict) else None
 
 
 def _read(path: Path, needed: Iterable[str], **options) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, **options)
+        table = read_table(path, **options)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path} cannot be read ({error}); PTB-XL's layout has it beside records100/.") from error
     missing = [name for name in needed if name not in table.columns]
     if missing or not len(table):
-        raise DatasetError(
-            f"{path} has {len(table)} rows and lacks the columns {', '.join(missing) or 'of none'}; take it anew."
-        )
+        fault = f"lacks the columns {', '.join(missing)}" if missing else "has no rows"
+        raise DatasetError(f"{path} {fault}; take it anew.")
     return table

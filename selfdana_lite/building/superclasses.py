@@ -1,9 +1,13 @@
 """Which diagnosis codes make which label: the five superclasses of PTB-XL, from its own statements or from SNOMED CT."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 
 import pandas as pd
 
+from selfdana_lite.parts import DatasetError
+
+_TOLD = 12  # codes of those that are there, where none is like the one asked for
 SUPERCLASSES = ("NORM", "MI", "STTC", "CD", "HYP")
 SINUS_RHYTHM = "426783006"
 
@@ -70,6 +74,19 @@ SNOMED_SUPERCLASSES = {
         "253339007",  # right atrial abnormality
     ),
 }
+
+
+def chosen_labels(codes: Sequence[Iterable[str]], codes_of: Mapping[str, Iterable[str]]) -> pd.DataFrame:
+    """label_columns of a person's own choice: DatasetError where a label has none of its codes anywhere, as mistyped ones."""
+    found = sorted({code for some in codes for code in some})
+    for name, wanted in codes_of.items():
+        wanted = [str(code) for code in wanted]
+        if set(wanted).isdisjoint(found):
+            alike = [code for one in wanted for code in get_close_matches(one, found)]
+            there = f"similar ones are {', '.join(alike)}" if alike else f"found are {', '.join(found[:_TOLD]) or 'none'}"
+            there += ", ..." if not alike and len(found) > _TOLD else ""
+            raise DatasetError(f"No recording has the code {' or '.join(wanted)} ({name}); {there}. Mend the code.")
+    return label_columns(codes, codes_of)
 
 
 def label_columns(codes: Sequence[Iterable[str]], codes_of: Mapping[str, Iterable[str]]) -> pd.DataFrame:

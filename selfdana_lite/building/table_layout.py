@@ -1,15 +1,20 @@
 """A folder of recordings in any format that the kit reads, with a table of labels: a row a recording."""
 
+import io
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from selfdana_lite.building.listing import Listing, files_below, make_listing
-from selfdana_lite.parts import DatasetError
+from selfdana_lite.building.listing import STATED, Listing, files_below, make_listing
+from selfdana_lite.parts import DatasetError, read_table
+from selfdana_lite.readers.text import decoded
 
-_NO_LABELS = ("path", "record_id", "patient_id", "fold")
+_TEXTS = ("path", "record_id", "patient_id")  # as they stand: 007 is not 7
+_NO_LABELS = (*_TEXTS, "fold", "file", *STATED)
+_DECIMAL_COMMA = re.compile(r"\d,\d")
 
 
 def list_table(
@@ -17,16 +22,21 @@ def list_table(
 ) -> Listing:
     """The table's rows; recordings in the folder that it does not name are refused one by one.
 
-    labels: a CSV file or a DataFrame. Column path: relative to the folder, with slashes; a WFDB record with or without
-    .hea. Columns record_id, patient_id and fold if there are any; label_names says which others are labels (0 or 1), and
-    what remains is kept as it is.
+    labels: a CSV file or a DataFrame. Column path: relative to the folder, or absolute within it; a WFDB record with or
+    without .hea. Columns record_id, patient_id and fold if there are any, and gain and sampling_rate_hz for files that do
+    not say them; label_names says which others are labels (0 or 1), and what remains is kept as it is. The file that a path
+    stands for is in column file.
     """
-    table, named = _read(labels), isinstance(labels, str | os.PathLike)
+    named = not isinstance(labels, pd.DataFrame)
+    table = _read(Path(labels)) if named else labels.copy()
     if "path" not in table:
         raise DatasetError(f"The label table has no column path; found {', '.join(map(str, table.columns))}. Name the files.")
     names = _label_names(table, label_names)
-    rows = table.assign(path=[_with_suffix(folder, path) for path in table["path"]])
-    known = set(rows["path"]) | ({Path(labels).name} if named and Path(labels).resolve().parent == folder.resolve() else set())
+    files = [_file_of(folder, path) for path in table["path"]]
+    if "file" in table and table["file"].tolist() != files:
+        raise DatasetError("The label table has a column file, which the dataset needs for the files found; name it otherwise.")
+    rows = table.assign(file=files)
+    known = set(files) | ({Path(labels).name} if named and Path(labels).resolve().parent == folder.resolve() else set())
     return make_listing(
         folder,
         rows,
@@ -36,13 +46,18 @@ def list_table(
     )
 
 
-def _read(labels: str | os.PathLike | pd.DataFrame) -> pd.DataFrame:
-    if isinstance(labels, pd.DataFrame):
-        return labels.copy()
+def _read(path: Path) -> pd.DataFrame:
+    """A CSV file as any office program saves it: parted by comma, semicolon or tab, as UTF-8, UTF-16 or Latin-1."""
+    if not path.exists():
+        raise DatasetError(f"There is no {path.name} (looked in {path.absolute().parent}); give the path of the label table.")
     try:
-        return pd.read_csv(labels, dtype={"path": str})
+        content, encoding = decoded(path.read_bytes())
+        text = content.decode(encoding)
+        separator = max(",;\t", key=text.partition("\n")[0].count)  # the comma where there is none at all
+        decimal = "," if separator != "," and _DECIMAL_COMMA.search(text) else "."
+        return read_table(io.StringIO(text), sep=separator, decimal=decimal, dtype=dict.fromkeys(_TEXTS, str))
     except (OSError, ValueError) as error:
-        raise DatasetError(f"The label table {labels} cannot be read as CSV ({error}).") from error
+        raise DatasetError(f"The label table {path} cannot be read as CSV ({error}).") from error
 
 
 def _label_names(table: pd.DataFrame, label_names: Sequence[str] | None) -> tuple[str, ...]:
@@ -59,7 +74,26 @@ def _label_names(table: pd.DataFrame, label_names: Sequence[str] | None) -> tupl
     return names
 
 
-def _with_suffix(folder: Path, path: object) -> object:
+def _file_of(folder: Path, path: object) -> object:
+    """The file, relative to the folder, for a path with blanks, with separators of Windows, from the root, or without .hea."""
+    if not isinstance(path, str) or "\0" in path:
+        return path
+    name = path.strip()
+    if not os.path.isfile(folder / name):
+        name = name.replace("\\", "/")
+    return _with_suffix(folder, _inside(folder, name)) if name else name
+
+
+def _inside(folder: Path, name: str) -> str:
+    """Relative to the folder, where it lies within; else as it is."""
+    for real in (os.path.abspath, os.path.realpath):
+        inside = Path(os.path.relpath(real(folder / name), real(folder)))
+        if ".." not in inside.parts:
+            return inside.as_posix()
+    return name
+
+
+def _with_suffix(folder: Path, name: str) -> str:
     """WFDB's own tables name records without .hea."""
-    header = f"{path}.hea"
-    return header if isinstance(path, str) and not (folder / path).is_file() and (folder / header).is_file() else path
+    header = f"{name}.hea"
+    return header if not os.path.isfile(folder / name) and os.path.isfile(folder / header) else name

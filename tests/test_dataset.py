@@ -331,6 +331,10 @@ BAD_PARTS = {
         r"fold of the table .* whole number .*row 4 holds None \(1 of 30",
     ),
     "half a fold": ({"table": with_value("fold", 1.5)}, r"fold .*row 4 holds 1\.5"),
+    "a patient in two folds": (
+        {"table": with_value("fold", 4)},
+        r"Patient 2 has recordings in folds 3, 4 \(1 of 15 patients.*Deal patients, not recordings, into folds\.$",
+    ),
     "a likelihood": ({"table": with_value("MI", 80)}, r"MI of the table must hold 0 or 1 in every row; row 4 holds 80"),
     "a label left blank": ({"table": with_value("MI", None)}, r"MI .*row 4 holds None.*Mend the table"),
     "nobody's": ({"table": with_value("patient_id", None)}, r"patient_id .*a name or number.*row 4 holds None"),

@@ -26,9 +26,7 @@ from physionet_server import (
 from selfdana_lite.checksums import missing_files, sha256_of
 from selfdana_lite.download import Downloader, DownloadError, Patience
 
-PATIENCE = Patience(
-    tries=4, first_wait_s=0.01, longest_wait_s=1, answer_timeout_s=10
-)  # a busy machine may need seconds to answer
+PATIENCE = Patience(tries=4, first_wait_s=0.01, longest_wait_s=1, answer_timeout_s=10)  # on a busy machine, that is soon
 IMPATIENT = replace(PATIENCE, answer_timeout_s=0.4)
 SIZES = {"table.csv": 90_000, "a/1.dat": 24_000, "a/1.hea": 600, "a/2.dat": 24_000, "b c/#3.dat": 1, "b c/empty": 0}
 

@@ -2,6 +2,8 @@
 
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.context
+import multiprocessing.process
 import os
 import signal
 import threading
@@ -31,8 +33,8 @@ def run(do: Callable, tasks: Sequence[tuple], workers: int) -> Iterator[tuple]:
             break
     else:
         return
-    others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_obey_parent)
+    context = _Spawn()
+    pool = ProcessPoolExecutor(workers, context, initializer=_obey_parent)
     try:
         yield from _share(pool, do, left, _QUEUED_PER_WORKER * workers)
     except BrokenProcessPool as error:
@@ -42,9 +44,20 @@ def run(do: Callable, tasks: Sequence[tuple], workers: int) -> Iterator[tuple]:
         ) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in set(multiprocessing.active_children()) - others:  # done, or of no use any more
+        for process in filter(multiprocessing.Process.is_alive, context.made):  # done, or no longer needed
             process.terminate()
             process.join()
+
+
+class _Spawn(multiprocessing.context.SpawnContext):
+    """Fresh processes, and which they are: a notebook may have others, which are to live on."""
+
+    def __init__(self):
+        self.made = []
+
+    def Process(self, *args, **options) -> multiprocessing.process.BaseProcess:
+        self.made.append(super().Process(*args, **options))
+        return self.made[-1]
 
 
 def _share(pool: ProcessPoolExecutor, do: Callable, tasks: Iterator[tuple], most: int) -> Iterator[tuple]:

@@ -212,6 +212,17 @@ def check_samples(samples: int | None, recording: sd.Recording, seconds: float, 
     return f"Not yet: {why}."
 
 
+def standard_leads_of(recording: sd.Recording) -> sd.Recording:
+    """Its leads that an encoder takes; LeadError with the parameters to set where none of its names is known."""
+    if not recording.standard_leads:
+        first = recording.leads[0]
+        raise sd.LeadError(
+            f"{Path(recording.source).name}: none of {', '.join(recording.leads)} is one of the twelve leads; say with NAMES "
+            f"and GAIN what they are: NAMES = {{{first!r}: 'II'}} for one, or -y '{{NAMES: {{{first}: II}}}}' with papermill."
+        )
+    return recording.select(recording.standard_leads)
+
+
 def _residual_mv(recording: sd.Recording) -> float:
     limb = [lead for lead in sd.LEAD_SETS["6-lead"] if lead in recording.leads]
     return float(limb_lead_residual(recording.select(limb).signal_mv, limb))

@@ -294,3 +294,11 @@ def test_every_solution_of_lesson_09_is_right(capsys):
         exec(solution, names)
         exec(answer.splitlines()[-1], names)
         assert capsys.readouterr().out.startswith("Right:")
+
+
+def test_a_file_without_known_names_is_told_which_parameters_to_set():
+    named = sd.Recording(np.zeros((3, 100)), 100, ("vx", "V2", "I"), "somewhere/my_diy.csv")
+    assert course.standard_leads_of(named).leads == ("I", "V2")
+    words = r"my_diy.csv: none of ch1, ch2 is .* say with NAMES and GAIN what they are.* -y '\{NAMES: \{ch1: II\}\}'"
+    with pytest.raises(sd.LeadError, match=words):
+        course.standard_leads_of(sd.Recording(np.zeros((2, 100)), 100, ("ch1", "ch2"), "somewhere/my_diy.csv"))

@@ -8,6 +8,10 @@ from notebook_runner import NOTEBOOKS, WIDGET_STATE, blemishes, errors_in, run_l
 every_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
 
 
+def test_lessons_and_the_page_of_make_app_are_all_run():
+    assert {"00_start_here", "09_what_if_lab", "what_if_app"} <= {path.stem for path in NOTEBOOKS}
+
+
 @every_notebook
 def test_notebook_is_committed_clean(notebook):
     assert blemishes(notebook) == []

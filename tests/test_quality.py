@@ -231,6 +231,14 @@ def test_a_sound_recording_has_no_shade_and_a_long_one_says_that_it_is_cut():
     assert max(trace.x.max() for trace in figure.data) < 30
 
 
+@pytest.mark.parametrize("count", [1, 2, 12])
+def test_the_title_beside_the_rows_fits_beside_them(count):
+    layout = quality_figure(HEART.select(LEADS[:count])).layout
+    room_px = layout.height - layout.margin.t - layout.margin.b
+    longest = max(layout.yaxis.title.text.split("<br>"), key=len)
+    assert len(longest) * 0.6 * layout.font.size < room_px  # a letter is about 0.6 of its height wide
+
+
 def test_the_text_says_what_the_figure_shows():
     said = describe_quality(row_of(changed(HEART, V2=0.0)))
     assert said.startswith("made up: look at it. 10 s at 250 Hz of I, II, III,")

@@ -115,7 +115,8 @@ three = sd.EcgDataset(stored, recordings.table, sd.LEADS[:3], 100, clf.label_nam
 """
     browser.servers.write("lacking", LAB, three, "explore.WhatIfPanel(clf, three, of_three)")
     screen = browser.open_in_lab("lacking")
-    wait_for(screen, "Not there to choose: aVR, aVL, aVF, V1, V2, V3, V4, V5, V6.")
+    said = "Not there to choose: aVR, aVL, aVF, V1, V2, V3, V4, V5, V6."
+    screen.page.locator("p", has_text=said).first.wait_for()  # the drawing says it too, unseen
     assert button(screen, "V1").is_disabled()
     screen.page.locator("[data-lead=V1] text").click()  # on the torso
     screen.page.get_by_role("status").get_by_text("V1: not there to choose; these recordings lack it.").wait_for()

@@ -72,7 +72,7 @@ def build(
         patients go to ten folds by a hash of their id; a report of either is in remarks.
     leads, sampling_rate_hz, start_s, seconds: what every recording is brought to. Other rates are resampled; of longer
         recordings the window from start_s on is taken, shorter ones are not used. A recording that has only some of the
-        leads keeps those (EcgDataset.present).
+        leads keeps those (EcgDataset.present); a lead with missing samples in the window is left out.
     workers: processes that read, all cores by default; the dataset does not depend on it.
 
     The work goes on in DEST.partial: killed at any moment, the same call goes on from there and ends with the same

@@ -127,8 +127,8 @@ def truncated(folder, signal_mv):
     (folder / "r2.dat").write_bytes((folder / "r2.dat").read_bytes()[:1000])
 
 
-def with_a_gap(folder, signal_mv):
-    signal_mv[4, 500:503] = np.nan
+def with_gaps(folder, signal_mv):
+    signal_mv[:, 500:503] = np.nan
     write_wfdb(folder / "r2", signal_mv, 100)
 
 
@@ -139,14 +139,19 @@ def off_scale(folder, signal_mv):
 
 FAULTS = {
     "truncated": truncated,
-    "gap": with_a_gap,
+    "gaps": with_gaps,
     "off scale": off_scale,
     "short": lambda folder, signal_mv: write_wfdb(folder / "r2", signal_mv[:, :990], 100),
     "no lead": lambda folder, signal_mv: write_wfdb(folder / "r2", signal_mv[:2], 100, ("PLETH", "RESP")),
     "no header": lambda folder, signal_mv: (folder / "r2.hea").write_bytes(b"\x00\xff" * 20),
     "gone": lambda folder, signal_mv: (folder / "r2.hea").unlink(),
 }
-REASONS = {"gap": "3 samples are missing", "short": "9.9 s", "no lead": "PLETH, RESP", "gone": "no such file"}
+REASONS = {
+    "gaps": "samples are missing in this window in every lead: I, II",
+    "short": "9.9 s",
+    "no lead": "PLETH, RESP",
+    "gone": "no such file",
+}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -188,6 +193,18 @@ def test_a_recording_of_flat_lines_alone_is_refused(folder, simulated):
     shutil.rmtree(folder.with_name("dataset"))
     assert len(build(folder, seconds=5, leads="II, V1")) == 5
     assert report_of(folder)["reason"]["r2.hea"] == "nothing but flat lines in this window, in II, V1"
+
+
+@pytest.mark.parametrize("rate_hz", [100, 50])
+def test_a_lead_with_a_gap_is_left_out_alone(folder, simulated, rate_hz):
+    signal_mv = simulated[0][2] / 1000
+    signal_mv[6, 500:520] = np.nan
+    write_wfdb(folder / "r2", signal_mv, 100)
+    dataset = build(folder, sampling_rate_hz=rate_hz)
+    assert [LEADS[lead] for lead in np.flatnonzero(~dataset.present[2])] == ["V1"]
+    assert dataset.present.sum() == 6 * 12 - 1
+    assert not np.load(folder.with_name("dataset") / "signals.npy")[6, 2].any()
+    assert "V1 has gaps and is left out" in report_of(folder)["remarks"]["r2.hea"]
 
 
 def test_a_gap_outside_the_leads_and_the_window_is_nobodys_business(folder, simulated):

@@ -55,19 +55,22 @@ class Place(NamedTuple):
 def bring(recording: Recording, wanted: Wanted) -> tuple[Recording, str]:
     """Those of the wanted leads that it has, in the wanted window and at the wanted rate; and remarks on what was done.
 
-    Raises RecordingError where that cannot be: no such lead, too short, samples missing in the window.
+    A lead with samples missing in the window is left out. Raises RecordingError where nothing remains: no such lead, none
+    without gaps, too short.
     """
     there = tuple(name for name in wanted.leads if name in recording.leads)
     if not there:
         raise RecordingError(f"it has none of the leads {', '.join(wanted.leads)}; found {', '.join(recording.leads)}")
     part = (recording if there == recording.leads else recording.select(there)).window(wanted.start_s, wanted.seconds)
-    missing = np.isnan(part.signal_mv).sum(axis=1)  # [leads]
-    if missing.any():
-        raise RecordingError(f"{missing.sum()} samples are missing in this window, first in lead {there[missing.argmax()]}")
+    gaps = [name for name, missing in zip(there, np.isnan(part.signal_mv).any(axis=1), strict=True) if missing]
+    if len(gaps) == len(there):
+        raise RecordingError(f"samples are missing in this window in every lead: {', '.join(gaps)}")
+    part = part.select([name for name in there if name not in gaps]) if gaps else part
     extra, flat = [name for name in recording.leads if name not in there], flat_leads(part)
     remarks = join_remarks(
         f"extra leads {', '.join(extra)}" if extra else "",
         f"lacks {', '.join(name for name in wanted.leads if name not in there)}" if len(there) < len(wanted.leads) else "",
+        *(f"{name} has gaps and is left out" for name in gaps),
         f"flat: {', '.join(flat)}" if flat else "",
     )
     if part.sampling_rate_hz == wanted.sampling_rate_hz:

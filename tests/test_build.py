@@ -185,6 +185,15 @@ def test_flat_leads_are_remarked_upon_and_stay(folder, simulated):
     assert (dataset.signals[2, 10] == -1250).all()
 
 
+def test_an_amplifiers_offset_is_kept_and_remarked(folder, simulated):
+    signal_mv = simulated[0][2] / 1000 - np.median(simulated[0][2] / 1000, axis=1, keepdims=True)
+    signal_mv[1] += 0.5
+    write_wfdb(folder / "r2", signal_mv, 100)
+    dataset = build(folder)
+    assert "offset above 0.3 mV: II" in report_of(folder)["remarks"]["r2.hea"].split("; ")
+    assert np.median(dataset.signals[2, 1]) == pytest.approx(500, abs=1)  # microvolt: nothing is taken away unasked
+
+
 def test_a_recording_of_flat_lines_alone_is_refused(folder, simulated):
     signal_mv = simulated[0][2] / 1000
     signal_mv[:, :500] = np.arange(12)[:, None] / 10

@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from selfdana_lite.building.listing import Sought, join_remarks
+from selfdana_lite.faults import LARGEST_OFFSET_MV
 from selfdana_lite.leads import LeadError
 from selfdana_lite.reading import read_recording
-from selfdana_lite.recording import Recording, RecordingError
+from selfdana_lite.recording import Recording, RecordingError, offsets_mv
 
 MICROVOLT_PER_MV = 1000
 _LIMIT_MV = np.iinfo(np.int16).max / MICROVOLT_PER_MV
@@ -67,11 +68,13 @@ def bring(recording: Recording, wanted: Wanted) -> tuple[Recording, str]:
         raise RecordingError(f"samples are missing in this window in every lead: {', '.join(gaps)}")
     part = part.select([name for name in there if name not in gaps]) if gaps else part
     extra, flat = [name for name in recording.leads if name not in there], flat_leads(part)
+    raised = [name for name, mv in zip(part.leads, offsets_mv(part.signal_mv), strict=True) if abs(mv) > LARGEST_OFFSET_MV]
     remarks = join_remarks(
         f"extra leads {', '.join(extra)}" if extra else "",
         f"lacks {', '.join(name for name in wanted.leads if name not in there)}" if len(there) < len(wanted.leads) else "",
         *(f"{name} has gaps and is left out" for name in gaps),
         f"flat: {', '.join(flat)}" if flat else "",
+        f"offset above {LARGEST_OFFSET_MV:g} mV: {', '.join(raised)}" if raised else "",
     )
     if part.sampling_rate_hz == wanted.sampling_rate_hz:
         return part, remarks

@@ -8,7 +8,6 @@ import wfdb
 
 import selfdana_lite as sd
 from selfdana_lite.leads import _ALIASES, LEADS
-from selfdana_lite.readers import wfdb_files
 from selfdana_lite.readers.wfdb_records import read
 
 GAIN = 500.0  # steps per millivolt
@@ -480,7 +479,7 @@ def test_wfdb_is_asked_for_nothing_in_a_folder_whose_name_it_would_take_for_a_pr
 def test_wfdb_and_the_strict_reading_must_agree(tmp_path, monkeypatch):
     path = by_hand(tmp_path, two_leads().replace("16 500", "212 500"), pack_212(steps(dtype=int).T))
     assert read(path).leads == ("I", "II")
-    monkeypatch.setattr(wfdb_files.wfdb, "rdheader", lambda name: wfdb.Record(
+    monkeypatch.setattr(wfdb, "rdheader", lambda name: wfdb.Record(
         file_name=["other.dat"] * 2, fmt=["212"] * 2, samps_per_frame=[1] * 2, byte_offset=[None] * 2, init_value=[0] * 2,
         sig_len=300,
     ))  # fmt: skip

@@ -10,7 +10,7 @@ NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p $(NEW_ENOUGH) 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help install lab app test tour samples data lint format constraints
+.PHONY: help install lab app test tour fuzz samples data lint format constraints
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ install: $(VENV)/.installed  ## set up everything in .venv; instant when nothing
 
 tour: install  ## run every notebook and write pages to read under build/tour
 	$(BIN)/python tests/tour.py
+
+fuzz: install  ## read 25,000 damaged files and datasets; minutes (FUZZ="--seed 1" for others)
+	$(BIN)/python tests/fuzz_readers.py $(FUZZ)
 
 samples: install  ## simulate data_samples/ anew
 	$(BIN)/python -m selfdana_lite.simulate data_samples --replace

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from selfdana_lite.packed_arrays import check_npy
 from selfdana_lite.parts import DatasetError
 
 MAPPED_UP_TO_BYTES = 2**28
@@ -26,6 +27,7 @@ class SignalFile:
 
     def __init__(self, path: str | os.PathLike):
         self.path = Path(path)
+        check_npy(self.path)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Reading `.npy`")  # by a Python 2, which wrote 60L: all is well
             self.mapped = np.lib.format.open_memmap(path, mode="r")  # costs no memory until somebody looks at it

@@ -136,6 +136,8 @@ def _integers(header: Header, name: str, group: Sequence[Signal], frames: int) -
 
 def _check_agreement(header: Header, theirs: "wfdb.Record") -> None:
     """wfdb must have understood where the samples are as we have: it passes over letters such as é, and what it cannot read."""
+    if theirs.file_name is None:  # it parts lines at other signs than we do
+        raise RecordingError(f"{header.path} can be understood in two ways; write it as header(5) describes.")
     understood = zip(theirs.file_name, theirs.fmt, theirs.samps_per_frame, theirs.byte_offset, theirs.init_value, strict=True)
     ours = [(s.file, s.fmt, s.samples_per_frame, s.byte_offset, s.first_value) for s in header.signals]
     if ours != [(*found[:3], found[3] or 0, found[4] or 0) for found in understood] or theirs.sig_len != header.frames:

@@ -84,7 +84,7 @@ def run_notebook(notebook: Path, workspace: Path, budget_s: float, **parameters:
 
 def _copy_of(notebook: Path, workspace: Path) -> Path:
     folder = workspace / notebook.parent.name
-    shutil.copytree(notebook.parent, folder, ignore=shutil.ignore_patterns(".*"))
+    shutil.copytree(notebook.parent, folder, ignore=shutil.ignore_patterns(".*", "__pycache__", "my_results.csv"))
     data = notebook.parent.parent / "data_samples"
     if data.exists():
         (workspace / "data_samples").symlink_to(data.resolve())

@@ -17,6 +17,7 @@ from selfdana_lite import explore
 sys.path.append(str(ROOT / "notebooks"))
 import course
 import foreign_files
+from course import lesson_00, lesson_09, lesson_10
 
 SCORES = pd.DataFrame(
     {"lead_set": list(sd.LEAD_SETS), "macro_auroc": [0.85, 0.80, 0.82, 0.83, 0.79, 0.75], "low": 0.7, "high": 0.9}
@@ -62,8 +63,8 @@ def oracle(monkeypatch):
     ],
 )
 def test_check_fall(fall, said):
-    assert said in course.check_fall(fall, SCORES)
-    assert course.check_fall(fall, SCORES).startswith("Right") == (fall == 0.1)
+    assert said in lesson_00.check_fall(fall, SCORES)
+    assert lesson_00.check_fall(fall, SCORES).startswith("Right") == (fall == 0.1)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_check_fall(fall, said):
     ],
 )
 def test_check_pair(oracle, pair, said):
-    assert course.check_pair(pair, oracle, None).startswith(said)
+    assert lesson_00.check_pair(pair, oracle, None).startswith(said)
 
 
 @pytest.mark.parametrize(
@@ -96,8 +97,8 @@ def test_check_pair(oracle, pair, said):
     ],
 )
 def test_check_gain(gain, said):
-    assert said in course.check_gain(gain, RESULTS, MODEL)
-    assert course.check_gain(gain, RESULTS, MODEL).startswith("Right") == (gain == 0.1)
+    assert said in lesson_00.check_gain(gain, RESULTS, MODEL)
+    assert lesson_00.check_gain(gain, RESULTS, MODEL).startswith("Right") == (gain == 0.1)
 
 
 @pytest.fixture(scope="module")
@@ -122,8 +123,8 @@ def inbox(tmp_path_factory, samples_path):
     ],
 )
 def test_check_units(inbox, units_per_mv, said):
-    assert said in course.check_units(units_per_mv, inbox["unitless"])
-    assert course.check_units(units_per_mv, inbox["unitless"]).startswith("Right") == (units_per_mv == 1_000_000)
+    assert said in lesson_10.check_units(units_per_mv, inbox["unitless"])
+    assert lesson_10.check_units(units_per_mv, inbox["unitless"]).startswith("Right") == (units_per_mv == 1_000_000)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +144,7 @@ def test_check_units(inbox, units_per_mv, said):
 )
 def test_check_exchange(inbox, pair, said):
     clinic = sd.read_recording(inbox["clinic"])
-    assert course.check_exchange(pair, clinic).startswith(said)
+    assert lesson_10.check_exchange(pair, clinic).startswith(said)
 
 
 @pytest.mark.parametrize(
@@ -161,8 +162,8 @@ def test_check_exchange(inbox, pair, said):
 )
 def test_check_samples(inbox, samples, said):
     watch = sd.read_recording(inbox["watch"])
-    assert said in course.check_samples(samples, watch, 10, 100)
-    assert course.check_samples(samples, watch, 10, 100).startswith("Right") == (samples == 1000)
+    assert said in lesson_10.check_samples(samples, watch, 10, 100)
+    assert lesson_10.check_samples(samples, watch, 10, 100).startswith("Right") == (samples == 1000)
     assert watch.window(0, 10).resample(100).signal_mv.shape[1] == 1000
 
 
@@ -175,13 +176,22 @@ def solutions_of(stem):
     """The folded solution under each exercise of a lesson, by the name of the check that follows the answer."""
     cells = nbformat.read(ROOT / f"notebooks/{stem}.ipynb", as_version=4).cells
     for answer, solution in itertools.pairwise(cells):
-        if answer.cell_type == "code" and "print(course.check_" in answer.source:
+        if answer.cell_type == "code" and "print(checks.check_" in answer.source:
             (code,) = re.findall(r"<summary>Solution</summary>\n\n```python\n(.*?)```", solution.source, re.DOTALL)
             yield answer.source, code
 
 
 def test_every_solution_of_lesson_00_is_right(oracle, capsys):
-    names = {"sd": sd, "course": course, "scores": SCORES, "results": RESULTS, "MODELS": [MODEL], "clf": oracle, "test": None}
+    names = {
+        "sd": sd,
+        "course": course,
+        "checks": lesson_00,
+        "scores": SCORES,
+        "results": RESULTS,
+        "MODELS": [MODEL],
+        "clf": oracle,
+        "test": None,
+    }
     solutions = list(solutions_of("00_start_here"))
     assert len(solutions) == 3
     for answer, solution in solutions:
@@ -195,7 +205,7 @@ def test_every_solution_of_lesson_00_is_right(oracle, capsys):
 def test_every_solution_of_lesson_10_is_right(inbox, capsys):
     recordings = {name: sd.read_recording(path) for name, path in inbox.items() if name != "unitless"}
     limb = sd.LEAD_SETS["6-lead"]
-    names = {"np": np, "sd": sd, "course": course, "files": inbox, "recordings": recordings, "limb": limb}
+    names = {"np": np, "sd": sd, "course": course, "checks": lesson_10, "files": inbox, "recordings": recordings, "limb": limb}
     names |= {"itertools": itertools, "residual_mv": residual_mv}
     solutions = list(solutions_of("10_bring_your_own_ecg"))
     assert len(solutions) == 3
@@ -219,10 +229,10 @@ def test_the_exercises_meet_real_tables(samples_path):
     clf = sd.Classifier(sd.build_encoder(), recordings.label_names, "any").eval()
     scores = explore.score_table(clf, recordings, bootstrap=0)
     by_set = scores.set_index("lead_set")["macro_auroc"]
-    assert course.check_fall(by_set["12-lead"] - by_set["1-lead"], scores).startswith("Right")
-    assert "score" in course.check_pair("I, V2", clf, recordings)
+    assert lesson_00.check_fall(by_set["12-lead"] - by_set["1-lead"], scores).startswith("Right")
+    assert "score" in lesson_00.check_pair("I, V2", clf, recordings)
     results = pd.concat([scores.assign(model="m", stage=stage) for stage in ("untrained", "pre-trained")])
-    assert course.check_gain(0.0, results, "m").startswith("Right")
+    assert lesson_00.check_gain(0.0, results, "m").startswith("Right")
 
 
 LEAD_TABLE = pd.DataFrame({"lead_set": ["I", "V2", "I, V2"], "macro_auroc": [0.7, 0.65, 0.82]})  # V2: 0.15 first, 0.12 second
@@ -244,13 +254,13 @@ LEAD_TABLE = pd.DataFrame({"lead_set": ["I", "V2", "I, V2"], "macro_auroc": [0.7
     ],
 )
 def test_check_worth(worth, said):
-    assert said in course.check_worth(worth, LEAD_TABLE)
-    assert course.check_worth(worth, LEAD_TABLE).startswith("Right") == (worth == 0.135)
+    assert said in lesson_09.check_worth(worth, LEAD_TABLE)
+    assert lesson_09.check_worth(worth, LEAD_TABLE).startswith("Right") == (worth == 0.135)
 
 
 def test_the_value_by_hand_is_the_library_s():
     by_hand = sd.lead_values(LEAD_TABLE.assign(n_leads=[1, 1, 2])).set_index("lead")["macro_auroc"]["V2"]
-    assert course.check_worth(by_hand, LEAD_TABLE).startswith("Right")
+    assert lesson_09.check_worth(by_hand, LEAD_TABLE).startswith("Right")
 
 
 CONFIRMED = pd.DataFrame(
@@ -280,14 +290,14 @@ CONFIRMED = pd.DataFrame(
     ],
 )
 def test_check_luck(luck, said):
-    assert said in course.check_luck(luck, CONFIRMED)
-    assert course.check_luck(luck, CONFIRMED).startswith("Right") == (luck == 0.03)
+    assert said in lesson_09.check_luck(luck, CONFIRMED)
+    assert lesson_09.check_luck(luck, CONFIRMED).startswith("Right") == (luck == 0.03)
 
 
 def test_every_solution_of_lesson_09_is_right(capsys):
     solutions = list(solutions_of("09_what_if_lab"))
     assert len(solutions) == 2
-    names = {"course": course, "table": LEAD_TABLE, "confirmed": CONFIRMED}
+    names = {"course": course, "checks": lesson_09, "table": LEAD_TABLE, "confirmed": CONFIRMED}
     for answer, solution in solutions:
         exec(answer, names)
         assert capsys.readouterr().out.startswith("No answer yet"), "the lesson is committed unanswered"
@@ -298,7 +308,7 @@ def test_every_solution_of_lesson_09_is_right(capsys):
 
 def test_a_file_without_known_names_is_told_which_parameters_to_set():
     named = sd.Recording(np.zeros((3, 100)), 100, ("vx", "V2", "I"), "somewhere/my_diy.csv")
-    assert course.standard_leads_of(named).leads == ("I", "V2")
+    assert lesson_10.standard_leads_of(named).leads == ("I", "V2")
     words = r"my_diy.csv: none of ch1, ch2 is .* say with NAMES and GAIN what they are.* -y '\{NAMES: \{ch1: II\}\}'"
     with pytest.raises(sd.LeadError, match=words):
-        course.standard_leads_of(sd.Recording(np.zeros((2, 100)), 100, ("ch1", "ch2"), "somewhere/my_diy.csv"))
+        lesson_10.standard_leads_of(sd.Recording(np.zeros((2, 100)), 100, ("ch1", "ch2"), "somewhere/my_diy.csv"))

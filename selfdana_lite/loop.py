@@ -94,6 +94,7 @@ def fit(
     checkpoint: str | os.PathLike | None = None,
     settings: Mapping[str, Any] | None = None,
     alike: Callable[[EcgDataset], np.ndarray] | None = None,
+    after_epoch: Callable[[dict[str, float]], None] | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Train the parameters of model that ask for gradients; return the history, one row an epoch.
@@ -102,6 +103,7 @@ def fit(
     small. The loss on the validation recordings is measured with the same random draws every time.
     alike: a number for each row of a dataset; batches hold rows of one number, as far as they go.
     settings: what, besides config and the number of recordings, a checkpoint must agree on to be gone on from.
+    after_epoch: called with the history's new row after each epoch that is run here, when the checkpoint is written.
     """
     _check_recordings(dataset, validation, config)
     optimizer = torch.optim.AdamW(
@@ -120,6 +122,8 @@ def fit(
                 row["validation_loss"] = _mean_loss(model, validation, prepare, loss_of, config, alike)
                 _refuse_not_finite("validation loss", row["validation_loss"], f"after epoch {row['epoch']}", config)
             run.finish_epoch(row)
+            if after_epoch is not None:
+                after_epoch(dict(row))
     except KeyboardInterrupt:
         kept = "best epoch so far" if run.best else "last step"
         warnings.warn(f"Stopped by hand in epoch {len(run.history) + 1}; the weights are those of the {kept}.", stacklevel=2)

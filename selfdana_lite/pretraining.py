@@ -5,6 +5,7 @@ The loop itself is `fit` in loop.py. This file says what a view loses and what t
 
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -50,6 +51,7 @@ def pretrain(
     *,
     validation: EcgDataset | None = None,
     checkpoint: str | os.PathLike | None = None,
+    after_epoch: Callable[[dict[str, float]], None] | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Train the encoder in place, without labels, on the device that it is on; return the history.
@@ -59,6 +61,9 @@ def pretrain(
         than the augmentation is to keep.
     checkpoint: a file, replaced after each epoch. If it is there already, training goes on from it,
         exactly as if it had never stopped; CheckpointError where it was made with other settings.
+    after_epoch: called with the history's new row, a dict, after each epoch: to draw a curve while training runs, or to
+        probe the encoder, which it may put in eval mode. Its time is not in the row's seconds. A resumed run calls it for
+        the epochs that are still to do.
     history: one row an epoch: loss, validation_loss, learning_rate, seconds, recordings_per_s, and
         data_share, the part of the time that reading and augmenting took.
 
@@ -89,6 +94,7 @@ def pretrain(
         checkpoint=checkpoint,
         alike=lead_counts,
         settings={"encoder": encoder.config, "digests": [part and part.digest for part in (dataset, validation)]},
+        after_epoch=after_epoch,
         progress=progress,
     )
 

@@ -221,6 +221,35 @@ def test_history_has_a_row_an_epoch_and_adds_up():
     assert history["validation_loss"].notna().all()
 
 
+def test_after_each_epoch_the_new_row_is_shown_and_nothing_that_is_done_with_it_matters():
+    model, twin, rows = network(), network(), []
+
+    def look(row):
+        rows.append(dict(row))
+        model.eval()(X)  # as a probe would; the next epoch trains in training mode all the same
+        row.clear()
+
+    history = train(model, validation=ROWS, after_epoch=look)
+    train(twin, validation=ROWS)
+    assert rows == history.to_dict("records")
+    assert differing(weights(model), weights(twin)) == set()
+
+
+def test_after_epoch_sees_the_checkpoint_of_that_epoch_and_only_the_epochs_that_are_still_to_do(tmp_path):
+    path, seen = tmp_path / "run", []
+
+    def look(row):
+        assert len(json.loads(read_tensors(path)[1]["history"])) == row["epoch"]
+        seen.append(row["epoch"])
+        if row["epoch"] == 2:
+            raise PowerCut
+
+    with pytest.raises(PowerCut):
+        train(network(), checkpoint=path, after_epoch=look)
+    train(network(), checkpoint=path, after_epoch=look)
+    assert seen == [1, 2, 3, 4, 5]
+
+
 def test_batches_of_training_and_of_validation_hold_rows_that_are_alike():
     seen, alike = [], np.arange(20) % 2
 

@@ -109,6 +109,16 @@ def test_bfloat16_learns_what_float32_learns(recordings):
     assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.03)
 
 
+def test_after_each_epoch_the_encoder_can_be_probed_without_changing_what_is_learnt(recordings):
+    probed, alone, seen = seeded_encoder(), seeded_encoder(), []
+    history = quietly(probed, recordings, after_epoch=lambda row: seen.append((row["loss"], embed(probed, recordings, "I"))))
+    quietly(alone, recordings)
+    assert [loss for loss, _ in seen] == history["loss"].tolist()
+    assert not np.array_equal(seen[0][1], seen[1][1]), "each epoch's own encoder"
+    assert np.array_equal(seen[-1][1], embed(alone, recordings, "I"))
+    assert differing(weights(probed), weights(alone)) == set()
+
+
 # What a view is
 
 

@@ -1,7 +1,9 @@
 """What all tests share: no network, a Jupyter of their own, and where recordings are found."""
 
+import functools
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ OFFLINE = Path(__file__).resolve().parent / "offline"
 sys.path.insert(0, str(OFFLINE))
 import no_network  # noqa: E402
 from browser import browser, servers  # noqa: E402, F401 - fixtures for any module of tests
+from notebook_runner import Run, notebook_named, run_lesson  # noqa: E402
 
 no_network.block()  # before the first test module is imported, not only while tests run
 
@@ -28,6 +31,17 @@ def own_surroundings(tmp_path_factory):
         patch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
         patch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path_factory.mktemp("jupyter")))
         yield
+
+
+@pytest.fixture(scope="session")
+def lesson(tmp_path_factory) -> Callable[[str], Run]:
+    """`lesson("03")`: lesson 03 as committed, run once for all tests; its table of results is `.results`."""
+
+    @functools.cache
+    def run(name: str) -> Run:
+        return run_lesson(notebook_named(name), tmp_path_factory.mktemp("lesson") / name)
+
+    return run
 
 
 @pytest.fixture(scope="session")

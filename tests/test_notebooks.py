@@ -18,8 +18,8 @@ def test_notebook_is_committed_clean(notebook):
 
 
 @every_notebook
-def test_notebook_runs(notebook, tmp_path):
-    assert run_lesson(notebook, tmp_path / "copy").errors == ()
+def test_notebook_runs(notebook, lesson):
+    assert lesson(notebook.stem).errors == ()
 
 
 # From here on: faults put into notebooks, to see that the harness finds them.

@@ -228,14 +228,34 @@ def test_the_mapper_refuses_and_recovers(samples):
         assert words in mapper.static_html()
 
 
-def test_the_mapper_begins_with_what_was_chosen_before(samples):
+def test_the_mapper_refuses_a_channel_without_millivolt(samples):
     foreign = replace(sample(samples, 0, ("I", "II")), leads=("ch1", "<b>"), notes={"units ch1": "counts"})
-    mapper = explore.LeadMapper(foreign, {"<b>": "V1", "gone": "V2"})
-    assert mapper.mapped.leads == ("ch1", "V1")
+    mapper = explore.LeadMapper(foreign)
+    mapper.lists["<b>"].value = "V1"
     assert "&lt;b&gt;" in mapper.static_html()
     mapper.lists["ch1"].value = "II"
     assert "not in millivolt" in mapper.notice.value
     assert mapper.mapped.leads == ("ch1", "V1")
+
+
+def test_the_mapper_keeps_its_lists_and_their_choices_for_another_reading(samples):
+    def reading(*names, **notes):
+        return replace(sample(samples, 0, ("I", "II")), leads=names, notes=notes)
+
+    mapper = explore.LeadMapper(reading("ch1", "ch2", **{"units ch1": "counts", "units ch2": "counts"}))
+    lists = dict(mapper.lists)
+    lists["ch1"].value = "II"
+    again = reading("ch1", "ch2")
+    mapper.show(again)
+    assert mapper.lists == lists
+    assert mapper.mapped.leads == ("II", "ch2")
+    lists["ch2"].value = "II"  # refused, and then refused for another reading: nothing of the one before is left
+    third = replace(again, sampling_rate_hz=50)
+    mapper.show(third)
+    assert mapper.mapped is third
+    mapper.show(reading("ch2", "ch3"))
+    assert (mapper.lists["ch2"], mapper.mapped.leads) == (lists["ch2"], ("II", "ch3"))
+    assert mapper.grid.children == tuple(mapper.lists.values())
 
 
 # Among the samples
@@ -374,6 +394,20 @@ def test_from_an_unknown_file_to_an_answer(clf, samples, files):
     assert shown(widget) == 4
     assert f"The nearest samples: {samples.table['record_id'][0]} (" in widget.map.text
     assert widget.error.value == widget.notice.value == ""
+
+
+def test_a_choice_made_while_the_file_is_read_again_is_kept(clf, samples, files):
+    """A person says the gain and takes a name at once: the choice arrives when the kernel is through with the gain."""
+    widget = explore.OwnEcg(clf, samples, files)
+    list_on_the_screen = widget.mapper.lists["ch1"]
+    widget.gain.value = "250"
+    list_on_the_screen.value = "II"
+    assert widget.used.leads == ("II",)
+    widget.gain.value = "many"
+    list_on_the_screen.value = "I"  # its page has not heard of the refusal
+    assert (shown(widget), widget.used, widget.mapping.children) == (0, None, ())
+    widget.gain.value = "250"
+    assert widget.used.leads == ("I",)
 
 
 def test_another_file_begins_anew(clf, samples, files):

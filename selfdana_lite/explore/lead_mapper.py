@@ -117,18 +117,27 @@ class LeadMapper(Explorer):
 
     mapped = traitlets.Any()
 
-    def __init__(self, recording: Recording, chosen: Mapping[str, str] | None = None) -> None:
-        """chosen: names to begin with, such as those of an earlier look at the same file; others are ignored."""
+    def __init__(self, recording: Recording) -> None:
         super().__init__()
-        self.recording, self.mapped = recording, recording
-        self.notice, self.words = ipywidgets.HTML(), ipywidgets.HTML()
-        self.lists = {name: self._list(name, (chosen or {}).get(name)) for name in recording.leads}
-        self.limb = LiveFigure(limb_figure(recording), describe_limb_leads(recording))
-        grid = ipywidgets.GridBox(list(self.lists.values()), layout={"grid_template_columns": "repeat(2, 150px)"})
-        self.children = [ipywidgets.HBox([ipywidgets.VBox([grid, self.notice, self.error]), self.limb])]
-        for one in self.lists.values():
-            one.observe(self._chosen, "value")
-        self._chosen()
+        self.lists: dict[str, ipywidgets.Dropdown] = {}
+        self._made: dict[str, ipywidgets.Dropdown] = {}
+        self.grid = ipywidgets.GridBox(layout={"grid_template_columns": "repeat(2, 150px)"})
+        self.notice, self.limb = ipywidgets.HTML(), LiveFigure(go.Figure())
+        self.children = [ipywidgets.HBox([ipywidgets.VBox([self.grid, self.notice, self.error]), self.limb])]
+        self.show(recording)
+
+    def show(self, recording: Recording) -> None:
+        """Ask about another reading of the same file.
+
+        A name keeps its list, and with it what is chosen there: somebody may be choosing in it at this moment.
+        """
+        self.recording = recording
+        for name in recording.leads:
+            if name not in self._made:
+                self._made[name] = self._list(name)
+        self.lists = {name: self._made[name] for name in recording.leads}
+        self.grid.children = tuple(self.lists.values())
+        self._name(otherwise=recording)
 
     @property
     def chosen(self) -> dict[str, str]:
@@ -139,18 +148,25 @@ class LeadMapper(Explorer):
         table = f"<table><tr><th>in the file</th><th>means</th></tr>{names}</table>"
         return table + self.notice.value + self.limb.static_html()
 
-    def _list(self, name: str, chosen: str | None) -> ipywidgets.Dropdown:
-        options = LEADS if name in LEADS else (AS_IT_IS, *LEADS)
-        value = chosen if chosen in options else name if name in LEADS else AS_IT_IS
-        return ipywidgets.Dropdown(
-            options=options, value=value, description=name, style={"description_width": "50px"}, layout={"width": "145px"}
+    def _list(self, name: str) -> ipywidgets.Dropdown:
+        known = name in LEADS
+        made = ipywidgets.Dropdown(
+            options=LEADS if known else (AS_IT_IS, *LEADS),
+            value=name if known else AS_IT_IS,
+            description=name,
+            style={"description_width": "50px"},
+            layout={"width": "145px"},
         )
+        made.observe(lambda _change: self._name(otherwise=self.mapped), "value")
+        return made
 
-    def _chosen(self, _change: object = None) -> None:
+    def _name(self, otherwise: Recording) -> None:
+        """Name the leads as chosen; where that cannot be, say why and show `otherwise`."""
         with self.errors_shown():
             try:
-                self.mapped = renamed(self.recording, self.chosen)
-                self.notice.value = ""
+                mapped, words = renamed(self.recording, self.chosen), ""
             except LeadError as refusal:
-                self.notice.value = f'<p role="status"><b>Not yet:</b> {html.escape(str(refusal))}</p>'
-            self.limb.show(limb_figure(self.mapped), describe_limb_leads(self.mapped))
+                mapped, words = otherwise, f'<p role="status"><b>Not yet:</b> {html.escape(str(refusal))}</p>'
+            self.notice.value = words
+            self.limb.show(limb_figure(mapped), describe_limb_leads(mapped))
+            self.mapped = mapped  # last: whoever observes it may take a while

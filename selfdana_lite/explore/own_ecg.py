@@ -90,7 +90,7 @@ class OwnEcg(Explorer):
                 self._take(change["new"])
 
     def _said(self, _change: object) -> None:
-        """A field changed: read the same file again, and keep the names that were chosen."""
+        """A field changed: read the same file again; the names that were chosen stay."""
         with self.errors_shown():
             if self.asked is not None:
                 self._read(Asked(self.asked.path, self.gain.value, self.rate_hz.value, self.names.value))
@@ -104,12 +104,10 @@ class OwnEcg(Explorer):
 
     def _forget(self) -> None:
         self.asked = self.mapper = self.used = None
-        self.chosen, self.mapping.children = {}, ()
+        self.mapping.children = ()
 
     def _read(self, asked: Asked) -> None:
-        chosen = self.mapper.chosen if self.mapper else self.chosen
-        self._forget()  # nobody should choose in lists that are about to be replaced
-        self.asked, self.chosen = asked, chosen
+        self.asked = asked
         try:
             recording = read_as_asked(asked)
         except REFUSALS as refusal:
@@ -119,14 +117,19 @@ class OwnEcg(Explorer):
         self._report(recording)
         self.start_s.max = max(0.0, recording.seconds - WINDOW_S)
         self.start_s.disabled = self.start_s.max == 0
-        self.mapper = LeadMapper(recording, chosen)
-        self.mapping.children = (self.mapper,)
-        self.mapper.observe(self._show_answer, "mapped")
-        self._show_answer()
+        if self.mapper is None:
+            self.mapper = LeadMapper(recording)
+            self.mapper.observe(self._show_answer, "mapped")
+            self.mapping.children = (self.mapper,)
+            self._show_answer()
+        else:  # the same lists: whoever chooses in one while the file is read again shall not lose the choice
+            self.mapping.children = (self.mapper,)
+            self.mapper.show(recording)  # and the answer follows
 
     def _refuse(self, refusal: Exception) -> None:
         """Say why, and show nothing of an earlier file as if it were this one."""
         self.notice.value = f'<p role="status"><b>Refused:</b> {html.escape(str(refusal))}</p>'
+        self.used, self.mapping.children = None, ()
         self.report.value = self.done.value = ""
         _clear(self.quality, self.paper, self.map, self.probabilities)
 
@@ -140,7 +143,7 @@ class OwnEcg(Explorer):
 
     def _show_answer(self, _change: object = None) -> None:
         """The tracing, the map and the probabilities of the recording as it is named and cut now."""
-        if self.mapper is None:
+        if not self.mapping.children:  # no file, or one that was refused
             return
         with self.errors_shown():
             try:

@@ -7,6 +7,7 @@ from selfdana_lite.checkpoint import CheckpointError, load_encoder, save_encoder
 from selfdana_lite.dataset import SAMPLES, DatasetError, EcgDataset, FlatLeadWarning, write_dataset
 from selfdana_lite.downstream import Classifier, embed, evaluate, linear_probe, settle_batch_norm
 from selfdana_lite.encoders import EncoderConfig, build_encoder
+from selfdana_lite.few_labels import few_labels
 from selfdana_lite.fine_tuning import FineTuneConfig, fine_tune
 from selfdana_lite.lead_values import lead_values
 from selfdana_lite.leads import LEAD_SETS, LEADS, LeadError, parse_leads
@@ -48,6 +49,7 @@ __all__ = [
     "embed",
     "evaluate",
     "extremes",
+    "few_labels",
     "fine_tune",
     "greedy_path",
     "lead_values",

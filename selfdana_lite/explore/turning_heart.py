@@ -58,7 +58,8 @@ def describe_heart(pose: Pose, time_ms: np.ndarray, beat_mv: np.ndarray) -> str:
     return (
         f"Turned by {pose.frontal_deg}° in the frontal plane and {pose.horizontal_deg}° round the long axis; "
         f"{time_ms[sample]:.0f} ms after the beat began. From the front the arrow points to {frontal_angle(arrow_mv):.0f}°. "
-        f"Of the limb leads {most} reads most ({read_mv[most]:.2f} mV), {least} least ({read_mv[least]:.2f} mV). In mV: "
+        f"Of the limb leads {most} reads most ({read_mv[most]:.2f} mV), {least} least ({read_mv[least]:.2f} mV). "
+        f"The shadow drawn is on {pose.lead}. In mV: "
         f"{', '.join(f'{lead} {value:.2f}' for lead, value in read_mv.items())}."
     )
 

@@ -41,7 +41,7 @@ def heart_figure(time_ms: np.ndarray, beat_mv: np.ndarray, sample: int, lead: st
     figure.update_xaxes(range=ends, row=1, col=2).update_yaxes(range=ends, scaleanchor="x2", row=1, col=2)  # front above
     figure.update_yaxes(range=[-ROW_MV - 2.2, 2.6], row=2, col=1)
     return figure.update_layout(
-        width=910, height=540, font=FONT, plot_bgcolor="white", margin={"l": 10, "r": 10, "t": 40, "b": 10}
+        width=910, height=540, font=FONT, plot_bgcolor="white", margin={"l": 10, "r": 10, "t": 50, "b": 10}
     )
 
 

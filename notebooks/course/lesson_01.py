@@ -29,7 +29,7 @@ def predictable(train_mv: np.ndarray, test_mv: np.ndarray, leads: str | Iterable
     """
     known = lead_ids(leads)
     train, test = (mv.transpose(1, 0, 2).reshape(len(sd.LEADS), -1).astype(np.float64) for mv in (train_mv, test_mv))
-    weights = np.linalg.lstsq(train[known].T, train.T)[0]  # [leads, 12]
+    weights = np.linalg.lstsq(train[known].T, train.T, rcond=ENOUGH)[0]  # [leads, 12]; what is only rounding gets no weight
     error = test - weights.T @ test[known]  # [12, records * samples]
     return pd.Series(1 - (error**2).sum(axis=1) / (test**2).sum(axis=1), index=sd.LEADS)
 

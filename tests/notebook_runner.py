@@ -44,6 +44,11 @@ class Run:
         """What it would take on idle cores, at most: while others keep the machine busy, only the work done counts."""
         return min(self.wall_s, self.cpu_s)
 
+    @property
+    def my_results(self) -> pd.DataFrame:
+        """The cumulative table that the lesson left, in its long form: lesson, column, data, lead_set, value."""
+        return pd.read_csv(self.folder / "my_results.csv", dtype={"lesson": str})
+
 
 Form = Callable[[nbformat.NotebookNode], nbformat.NotebookNode]
 

@@ -19,7 +19,7 @@ SOLUTION = re.compile(r"<summary>Solution</summary>\s*```python\n(.*?)\n```", re
 
 
 class Exercise(NamedTuple):
-    """The three cells of an exercise, as they stand in the notebook: the question, the answer's cell, the solution."""
+    """The cells of an exercise as they stand in the notebook: the question, the answer's cell and, next to it, the solution."""
 
     name: str
     question: NotebookNode
@@ -29,18 +29,20 @@ class Exercise(NamedTuple):
 
 def exercises(notebook: NotebookNode) -> list[Exercise]:
     """The exercises of a lesson, in order; ValueError names one that has not its three cells."""
-    found = []
-    for i, cell in enumerate(notebook.cells):
-        heading = HEADING.search(cell.source) if cell.cell_type == "markdown" else None
-        if heading is None:
-            continue
-        exercise = Exercise(heading[1], *(notebook.cells[i : i + 3] + [NotebookNode(source="")] * 2)[:3])
-        if not ANSWER.search(exercise.answer.source):
-            raise ValueError(f'{exercise.name}: the cell below has no line that ends in "# your answer".')
-        if len(SOLUTION.findall(exercise.solution.source)) != 1:
-            raise ValueError(f"{exercise.name}: below its answer there must be one folded solution with one block of Python.")
-        found.append(exercise)
-    return found
+    cells = notebook.cells
+    starts = [i for i, cell in enumerate(cells) if cell.cell_type == "markdown" and HEADING.search(cell.source)]
+    return [_exercise(cells[i:j]) for i, j in zip(starts, [*starts[1:], len(cells)], strict=True)]
+
+
+def _exercise(cells: list[NotebookNode]) -> Exercise:
+    name = HEADING.search(cells[0].source)[1]
+    answers = [i for i, cell in enumerate(cells) if cell.cell_type == "code" and ANSWER.search(cell.source)]
+    if len(answers) != 1:
+        raise ValueError(f'{name}: {len(answers)} cells below have a line that ends in "# your answer", not one.')
+    below = cells[answers[0] + 1] if answers[0] + 1 < len(cells) else NotebookNode(source="")
+    if len(SOLUTION.findall(below.source)) != 1:
+        raise ValueError(f"{name}: below its answer there must be one folded solution with one block of Python.")
+    return Exercise(name, cells[0], cells[answers[0]], below)
 
 
 def solved(notebook: NotebookNode) -> NotebookNode:

@@ -5,6 +5,7 @@ from selfdana_lite.augment import RandomLeadMasking, RandomLeadSelection
 from selfdana_lite.build import build_summary
 from selfdana_lite.checkpoint import CheckpointError, load_encoder, save_encoder
 from selfdana_lite.comparison import compare
+from selfdana_lite.counted_costs import count_costs
 from selfdana_lite.dataset import SAMPLES, DatasetError, EcgDataset, FlatLeadWarning, write_dataset
 from selfdana_lite.downstream import Classifier, embed, evaluate, linear_probe, settle_batch_norm
 from selfdana_lite.encoders import EncoderConfig, build_encoder
@@ -49,6 +50,7 @@ __all__ = [
     "build_summary",
     "compare",
     "confirm_choice",
+    "count_costs",
     "embed",
     "evaluate",
     "extremes",

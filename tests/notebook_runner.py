@@ -24,6 +24,7 @@ from papermill.exceptions import PapermillExecutionError
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))  # the lessons, and the page of `make app`
+LESSONS = [path for path in NOTEBOOKS if path.stem[:2].isdigit()]
 LIMIT_S = 600  # of wall-clock time, however busy the machine: a lesson that takes longer hangs
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 

@@ -7,9 +7,8 @@ import pytest
 from course.solutions import exercises, main, solved
 from lesson_form import FIGURE, minutes, shortcomings, undescribed
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from notebook_runner import NOTEBOOKS, ROOT
+from notebook_runner import LESSONS, ROOT
 
-LESSONS = [path for path in NOTEBOOKS if path.stem[:2].isdigit()]
 LESSON_BUDGET_S, COURSE_BUDGET_S = 60, 6 * 60  # quick profile, two idle cores
 
 every_lesson = pytest.mark.parametrize("path", LESSONS, ids=[path.stem for path in LESSONS])

@@ -38,7 +38,13 @@ class Run:
     wall_s: float
     cpu_s: float  # of its kernel and what that started
     errors: tuple[str, ...]
-    results: pd.DataFrame | None = None
+    table: pd.DataFrame | None = None  # of its results
+
+    @property
+    def results(self) -> pd.DataFrame:
+        """The table that it left at RESULTS_PATH."""
+        assert self.table is not None, f"it left no table of results; its errors: {self.errors}"
+        return self.table
 
     @property
     def seconds(self) -> float:
@@ -79,7 +85,7 @@ def run_lesson(notebook: Path, workspace: Path, form: Form = unchanged, **parame
     lines = path.read_text().splitlines() if path.exists() else []
     if len(lines) < 2:
         return replace(run, errors=(*run.errors, f"left {len(lines)} lines at RESULTS_PATH, not a header and results"))
-    return replace(run, results=pd.read_csv(path))
+    return replace(run, table=pd.read_csv(path))
 
 
 def run_notebook(notebook: Path, workspace: Path, limit_s: float, form: Form = unchanged, **parameters: object) -> Run:

@@ -48,7 +48,7 @@ def run_and_keep(lesson: Path, folder: Path, data: str) -> Run:
     with tempfile.TemporaryDirectory() as workspace:
         run = run_lesson(lesson, Path(workspace), **parameters)
     publish(folder, lesson.stem, run.notebook)
-    if run.results is not None:
+    if run.table is not None:
         (folder / "results").mkdir(exist_ok=True)
         run.results.to_csv(folder / "results" / f"{lesson.stem}.csv", index=False)
     return run
@@ -56,7 +56,7 @@ def run_and_keep(lesson: Path, folder: Path, data: str) -> Run:
 
 def remark(name: str, run: Run, errors: Sequence[str]) -> str:
     """What the index says of a run."""
-    table = f', <a href="results/{name}.csv">results</a>' if run.results is not None else ""
+    table = f', <a href="results/{name}.csv">results</a>' if run.table is not None else ""
     return f"{run.wall_s:.0f} s{table}{''.join(f'<br>{html.escape(error)}' for error in errors)}"
 
 

@@ -4,6 +4,8 @@ from selfdana_lite.adapter import DimensionAdaptivePooling, LeadAttentionPooling
 from selfdana_lite.augment import RandomLeadMasking, RandomLeadSelection
 from selfdana_lite.build import build_summary
 from selfdana_lite.checkpoint import CheckpointError, load_encoder, save_encoder
+from selfdana_lite.comparison import compare
+from selfdana_lite.counted_costs import count_costs
 from selfdana_lite.dataset import SAMPLES, DatasetError, EcgDataset, FlatLeadWarning, write_dataset
 from selfdana_lite.downstream import Classifier, embed, evaluate, linear_probe, settle_batch_norm
 from selfdana_lite.encoders import EncoderConfig, build_encoder
@@ -17,7 +19,7 @@ from selfdana_lite.quality import quality_report
 from selfdana_lite.reading import read_recording
 from selfdana_lite.recording import Recording, RecordingError
 from selfdana_lite.resources import measure_resources
-from selfdana_lite.scores import Scores
+from selfdana_lite.scores import Difference, Scores
 from selfdana_lite.what_if import confirm_choice, extremes, greedy_path, next_lead, pareto_front, split_patients, what_if
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "CheckpointError",
     "Classifier",
     "DatasetError",
+    "Difference",
     "DimensionAdaptivePooling",
     "EcgDataset",
     "EncoderConfig",
@@ -45,7 +48,9 @@ __all__ = [
     "TrainingError",
     "build_encoder",
     "build_summary",
+    "compare",
     "confirm_choice",
+    "count_costs",
     "embed",
     "evaluate",
     "extremes",

@@ -88,13 +88,19 @@ def _embed_recording(encoder: Encoder, recording: Recording, leads: str | Iterab
 
 def evaluate(clf: Classifier, dataset: EcgDataset, leads: str | Iterable[str], bootstrap: int = 1000) -> Scores:
     """Scores of the classifier on a dataset with only the given leads; intervals over patients."""
+    predictions = predict_labels(clf, dataset, leads)
+    return score(dataset.labels, predictions, dataset.label_names, dataset.patient_ids, bootstrap)
+
+
+def predict_labels(clf: Classifier, dataset: EcgDataset, leads: str | Iterable[str]) -> np.ndarray:
+    """Probabilities of exactly the dataset's labels, [records, classes]; ValueError where the classifier knows others."""
     refuse_no_labels(dataset.label_names)
     if clf.label_names != dataset.label_names:
         raise ValueError(
             f"The classifier knows {', '.join(clf.label_names)}; the dataset's labels are {', '.join(dataset.label_names)}. "
             f"Ask it about a dataset with the same labels in the same order."
         )
-    return score(dataset.labels, clf.predict_proba(dataset, leads), dataset.label_names, dataset.patient_ids, bootstrap)
+    return clf.predict_proba(dataset, leads)
 
 
 def linear_probe(

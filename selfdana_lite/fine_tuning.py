@@ -3,7 +3,7 @@
 import copy
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -25,6 +25,8 @@ STRATEGIES = {
     "layernorm": "scale and shift of the normalisation layers",
     "linear": "nothing but the head",
 }  # what each one trains besides the head
+# The fewer weights move, the farther each must go.
+LEARNING_RATES = {"full": 1e-3, "partial": 1e-3, "bitfit": 1e-2, "layernorm": 1e-2, "linear": 1e-2}
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,17 @@ class FineTuneConfig(TrainConfig):
     """The loop's settings, with our defaults for tuning on labels."""
 
     epochs: int = 25
-    learning_rate: float = 1e-3
+    learning_rate: float | None = None  # None: the strategy's own, in LEARNING_RATES
+
+    def __post_init__(self):
+        if self.learning_rate is None:
+            replace(self, learning_rate=LEARNING_RATES["full"])  # a twin that checks the other settings
+        else:
+            super().__post_init__()
 
 
 def fine_tune(
-    encoder: Encoder,
+    encoder: Encoder | Classifier,
     dataset: EcgDataset,
     leads: str | Iterable[str] = ANY,
     strategy: str = "full",
@@ -48,34 +56,28 @@ def fine_tune(
 ) -> Classifier:
     """A classifier tuned with labels from a copy of the encoder; its `history` tells how it went.
 
+    encoder: or a classifier, whose head is gone on from, too. A linear probe first, then this: "LP-FT" (Kumar et al. 2022),
+        which spares the encoder the large first steps that a random head asks of it.
     leads: one lead set, whose leads alone are read, and LeadError where a recording lacks one; or "any": in every batch
         a random subset of the leads that are there.
-    strategy: one of STRATEGIES. A fresh encoder with "full" is supervised training from scratch.
+    strategy: one of STRATEGIES. A fresh encoder with "full" is supervised training from scratch. Batch norm: "full" measures
+        its statistics on the new recordings, "partial" those of the trunk; all others keep those of pre-training.
     validation: recordings whose loss is watched each epoch; with config.patience the best epoch is kept.
     """
     if strategy not in STRATEGIES:
         raise ValueError(f"Unknown strategy {strategy!r}; choose one of {', '.join(STRATEGIES)}.")
-    if validation is not None and validation.label_names != dataset.label_names:
-        raise ValueError(
-            f"The validation recordings have the labels {', '.join(validation.label_names)}; expected those of the training "
-            f"recordings, {', '.join(dataset.label_names)}, in the same order."
-        )
     config = config or FineTuneConfig()
-    refuse_constant_labels(dataset.labels, dataset.label_names)
+    if config.learning_rate is None:
+        config = replace(config, learning_rate=LEARNING_RATES[strategy])
     leads = leads if leads == ANY else parse_leads(leads)
+    _check_labels(encoder, dataset, validation)
+    encoder, head = (encoder.encoder, encoder.head) if isinstance(encoder, Classifier) else (encoder, None)
     for source in (dataset, validation or dataset):
         encoder.refuse_other_rate(source.sampling_rate_hz)
         if leads != ANY:
             source.require(leads)
-    device = next(encoder.parameters()).device
-    with torch.random.fork_rng(devices=[]):  # the head's first weights follow the seed, and nobody else's draws change
-        torch.default_generator.manual_seed(config.seed)
-        clf = Classifier(copy.deepcopy(encoder), dataset.label_names, leads, frozen=strategy not in ("full", "partial")).to(
-            device
-        )
-    tuned = {id(parameter) for parameter in _tuned_parameters(clf.encoder, strategy)}
-    for parameter in clf.encoder.parameters():
-        parameter.requires_grad_(id(parameter) in tuned)
+    clf = _start(encoder, head, dataset, leads, strategy, config.seed)
+    device = clf.head.weight.device
 
     def prepare(source: EcgDataset, rows: np.ndarray, generator: torch.Generator) -> list[Tensor]:
         targets = torch.from_numpy(source.labels[rows]).float()
@@ -108,6 +110,35 @@ def fine_tune(
         progress=progress,
     )
     return clf
+
+
+def _check_labels(encoder: Encoder | Classifier, dataset: EcgDataset, validation: EcgDataset | None) -> None:
+    refuse_constant_labels(dataset.labels, dataset.label_names)
+    if validation is not None and validation.label_names != dataset.label_names:
+        raise ValueError(
+            f"The validation recordings have the labels {', '.join(validation.label_names)}; expected those of the training "
+            f"recordings, {', '.join(dataset.label_names)}, in the same order."
+        )
+    if isinstance(encoder, Classifier) and encoder.label_names != dataset.label_names:
+        raise ValueError(
+            f"The classifier to go on from knows {', '.join(encoder.label_names)}; the recordings' labels are "
+            f"{', '.join(dataset.label_names)}. Pass its encoder instead, for a new head: fine_tune(clf.encoder, ...)."
+        )
+
+
+def _start(
+    encoder: Encoder, head: nn.Linear | None, dataset: EcgDataset, leads: tuple[str, ...] | str, strategy: str, seed: int
+) -> Classifier:
+    """The classifier before its first step, with what the strategy tunes asking for gradients."""
+    with torch.random.fork_rng(devices=[]):  # the head's first weights follow the seed, and nobody else's draws change
+        torch.default_generator.manual_seed(seed)
+        clf = Classifier(copy.deepcopy(encoder), dataset.label_names, leads, frozen=strategy not in ("full", "partial"))
+    if head is not None:
+        clf.head.load_state_dict(head.state_dict())
+    tuned = {id(parameter) for parameter in _tuned_parameters(clf.encoder, strategy)}
+    for parameter in clf.encoder.parameters():
+        parameter.requires_grad_(id(parameter) in tuned)
+    return clf.to(next(encoder.parameters()).device)
 
 
 def _tuned_parameters(encoder: Encoder, strategy: str) -> list[nn.Parameter]:

@@ -63,13 +63,9 @@ def measure_resources(
     where a row fails.
     """
     lead_sets = tuple(lead_sets)
-    _refuse_unknown("encoder", [encoder], PER_LEAD_KINDS)
-    _refuse_unknown("phase", [phase], PHASES)
-    _refuse_unknown("lead set", lead_sets, tuple(LEAD_SETS))
+    refuse_unknown_job(encoder, phase, lead_sets, dataset.leads)
     if repeats < 1:
         raise ValueError(f"repeats is {repeats}; an epoch is measured in at least 1 part.")
-    if missing := [name for name in LEADS if name not in dataset.leads]:
-        raise LeadError(f"Costs are measured from 12 leads down; this dataset lacks {', '.join(missing)}.")
     common = {"phase": phase, "device": device or ("cuda" if torch.cuda.is_available() else "cpu"), "repeats": repeats}
     common |= {"precision": TrainConfig(precision=precision).precision}
     models = dict(zip(BASELINES, ("zero-pad", "zero-pad-sliced", encoder, "zero-pad-lean"), strict=True)) | {encoder: encoder}
@@ -81,6 +77,15 @@ def measure_resources(
         bar = tqdm(rows, unit=" rows", disable=not progress)
         table = pd.DataFrame([_in_fresh_process(row | common | {"dataset": str(path)}) for row in bar])
     return add_ratios(table)
+
+
+def refuse_unknown_job(encoder: str, phase: str, lead_sets: Sequence[str], leads: Sequence[str]) -> None:
+    """ValueError for an unknown name, LeadError where not all twelve leads are there."""
+    _refuse_unknown("encoder", [encoder], PER_LEAD_KINDS)
+    _refuse_unknown("phase", [phase], PHASES)
+    _refuse_unknown("lead set", lead_sets, tuple(LEAD_SETS))
+    if missing := [name for name in LEADS if name not in leads]:
+        raise LeadError(f"Costs are measured from 12 leads down; this dataset lacks {', '.join(missing)}.")
 
 
 def _refuse_unknown(what: str, names: Sequence[str], known: Sequence[str]) -> None:

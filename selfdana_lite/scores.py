@@ -2,9 +2,11 @@
 
 The AUROC is the chance that a recording with the diagnosis scores above one without. Intervals
 resample patients, not recordings, because two recordings of one person are not two pieces of news.
+Two classifiers asked about the same recordings share their luck with the patients, so their difference has an
+interval of its own, often much narrower than theirs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +26,20 @@ class Scores:
     def __str__(self) -> str:
         classes = ", ".join(f"{name} {value:.3f}" for name, value in self.per_class.items())
         return f"macro AUROC {self.macro_auroc:.3f} [{self.interval[0]:.3f}, {self.interval[1]:.3f}] ({classes})"
+
+
+@dataclass(frozen=True)
+class Difference(Scores):
+    """The same for one classifier's scores less another's, on the same recordings."""
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the interval of the macro AUROC lies on one side of zero, so that chance with patients is no excuse."""
+        return self.interval[0] > 0 or self.interval[1] < 0
+
+    def __str__(self) -> str:
+        classes = ", ".join(f"{name} {value:+.3f}" for name, value in self.per_class.items())
+        return f"macro AUROC {self.macro_auroc:+.3f} [{self.interval[0]:+.3f}, {self.interval[1]:+.3f}] ({classes})"
 
 
 def auroc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
@@ -87,29 +103,74 @@ def score(
     class has no positive or no negative recording, because then it has no AUROC, or a prediction
     is missing or not finite.
     """
+    labels = _checked(labels, [predictions], label_names)
+    resampled = _resampled(labels, predictions, patient_ids, bootstrap, seed)
+    return Scores(**_summary(_each_class(labels, predictions)[0], resampled, label_names, patient_ids))
+
+
+def score_difference(
+    labels: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    label_names: Sequence[str],
+    patient_ids: np.ndarray,
+    bootstrap: int = 1000,
+    seed: int = 0,
+) -> Difference:
+    """How much higher the first predictions [N, classes] score than the second, of the same recordings in the same order.
+
+    Paired: in each resample both are scored on the same patients, so what makes those patients hard for both cancels.
+    bootstrap and errors: as for score.
+    """
+    labels = _checked(labels, [first, second], label_names)
+    point = _each_class(labels, first)[0] - _each_class(labels, second)[0]
+    both = [_resampled(labels, predictions, patient_ids, bootstrap, seed) for predictions in (first, second)]
+    return Difference(**_summary(point, both[0] - both[1], label_names, patient_ids))
+
+
+def resampled_macro_auroc(
+    labels: np.ndarray, predictions: np.ndarray, patient_ids: np.ndarray, bootstrap: int = 1000, seed: int = 0
+) -> np.ndarray:
+    """The macro AUROC in each resample of the patients, [bootstrap]; the same seed draws the same patients each time."""
+    return _resampled(np.asarray(labels, dtype=np.float64), predictions, patient_ids, bootstrap, seed)[:, -1]
+
+
+def _checked(labels: np.ndarray, all_predictions: Iterable[np.ndarray], label_names: Sequence[str]) -> np.ndarray:
     labels = np.asarray(labels, dtype=np.float64)
-    if predictions.shape != labels.shape or not np.isfinite(predictions).all():
-        raise ValueError(
-            f"Expected a finite prediction for each of the labels {labels.shape}; found {predictions.shape}, of which "
-            f"{np.count_nonzero(~np.isfinite(predictions))} are NaN or infinite."
-        )
+    for predictions in all_predictions:
+        if predictions.shape != labels.shape or not np.isfinite(predictions).all():
+            raise ValueError(
+                f"Expected a finite prediction for each of the labels {labels.shape}; found {predictions.shape}, of which "
+                f"{np.count_nonzero(~np.isfinite(predictions))} are NaN or infinite."
+            )
     refuse_constant_labels(labels, label_names)
-    point = np.array([auroc(labels[:, c], predictions[:, c])[0] for c in range(labels.shape[1])])
+    return labels
+
+
+def _each_class(labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """The AUROC of each class and, last, their mean: [R, classes + 1]."""
+    each = np.stack([auroc(labels[:, c], predictions[:, c], weights) for c in range(labels.shape[1])], axis=1)
+    return np.column_stack([each, each.mean(axis=1)])
+
+
+def _resampled(labels: np.ndarray, predictions: np.ndarray, patient_ids: np.ndarray, bootstrap: int, seed: int) -> np.ndarray:
+    """The same in resamples of the patients, each drawn with replacement: [bootstrap, classes + 1]."""
+    if not bootstrap:
+        return np.empty((0, labels.shape[1] + 1))
     patients, patient_of = np.unique(patient_ids, return_inverse=True)
-    low_high = np.full((2, labels.shape[1] + 1), np.nan)
-    if bootstrap:
-        rng = np.random.default_rng(seed)
-        drawn = rng.multinomial(len(patients), np.full(len(patients), 1 / len(patients)), size=bootstrap)
-        weights = drawn[:, patient_of].astype(np.float64)  # [bootstrap, N]
-        resampled = np.stack([auroc(labels[:, c], predictions[:, c], weights) for c in range(labels.shape[1])], axis=1)
-        with_macro = np.column_stack([resampled, resampled.mean(axis=1)])  # [bootstrap, classes + 1]
-        low_high = np.nanpercentile(with_macro, [2.5, 97.5], axis=0)
+    drawn = np.random.default_rng(seed).multinomial(len(patients), np.full(len(patients), 1 / len(patients)), size=bootstrap)
+    return _each_class(labels, predictions, drawn[:, patient_of].astype(np.float64))
+
+
+def _summary(point: np.ndarray, resampled: np.ndarray, label_names: Sequence[str], patient_ids: np.ndarray) -> dict:
+    """The fields of Scores: values [classes + 1] and the middle 95 % of their resamples [R, classes + 1]."""
+    low_high = np.nanpercentile(resampled, [2.5, 97.5], axis=0) if len(resampled) else np.full((2, len(point)), np.nan)
     intervals = [(float(low), float(high)) for low, high in low_high.T]
-    return Scores(
-        macro_auroc=float(point.mean()),
-        interval=intervals[-1],
-        per_class=dict(zip(label_names, point.tolist(), strict=True)),
-        per_class_interval=dict(zip(label_names, intervals[:-1], strict=True)),
-        n_records=len(labels),
-        n_patients=len(patients),
-    )
+    return {
+        "macro_auroc": float(point[-1]),
+        "interval": intervals[-1],
+        "per_class": dict(zip(label_names, point[:-1].tolist(), strict=True)),
+        "per_class_interval": dict(zip(label_names, intervals[:-1], strict=True)),
+        "n_records": len(patient_ids),
+        "n_patients": len(np.unique(patient_ids)),
+    }

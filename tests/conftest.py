@@ -15,10 +15,10 @@ settings.load_profile("busy machine")
 ROOT = Path(__file__).resolve().parent.parent
 OFFLINE = Path(__file__).resolve().parent / "offline"
 
-sys.path.insert(0, str(OFFLINE))
+sys.path[:0] = [str(OFFLINE), str(ROOT / "notebooks")]
 import no_network  # noqa: E402
 from browser import browser, servers  # noqa: E402, F401 - fixtures for any module of tests
-from notebook_runner import Run, notebook_named, run_lesson  # noqa: E402
+from notebook_runner import Run, notebook_named, own_metadata, run_lesson  # noqa: E402
 
 no_network.block()  # before the first test module is imported, not only while tests run
 
@@ -38,10 +38,26 @@ def lesson(tmp_path_factory) -> Callable[[str], Run]:
     """`lesson("03")`: lesson 03 as committed, run once for all tests; its table of results is `.results`."""
 
     @functools.cache
-    def run(name: str) -> Run:
-        return run_lesson(notebook_named(name), tmp_path_factory.mktemp("lesson") / name)
+    def run(notebook: Path) -> Run:
+        return run_lesson(notebook, tmp_path_factory.mktemp(notebook.stem))
 
-    return run
+    return lambda name: run(notebook_named(name))
+
+
+@pytest.fixture(scope="session")
+def solved_lesson(lesson) -> Callable[[str], Run]:
+    """The same with all solutions in, run after it in the same folder by a new kernel: a second time, after a restart.
+
+    A lesson may name cheaper parameters for it in its metadata, since it need not show again what the first run showed.
+    """
+    from course.solutions import solved  # here, because it takes seconds to import torch
+
+    @functools.cache
+    def run(notebook: Path) -> Run:
+        parameters = own_metadata(notebook).get("solved", {})
+        return run_lesson(notebook, lesson(notebook.stem).folder.parent, form=solved, **parameters)
+
+    return lambda name: run(notebook_named(name))
 
 
 @pytest.fixture(scope="session")

@@ -9,13 +9,14 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nbformat
 import pandas as pd
 import papermill
+import zmq
 from nbclient.exceptions import CellTimeoutError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
@@ -23,6 +24,7 @@ from papermill.exceptions import PapermillExecutionError
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))  # the lessons, and the page of `make app`
+LESSONS = [path for path in NOTEBOOKS if path.stem[:2].isdigit()]
 LIMIT_S = 600  # of wall-clock time, however busy the machine: a lesson that takes longer hangs
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
@@ -32,15 +34,35 @@ class Run:
     """An executed notebook, how long it took, one line for each error met, and the table it left at RESULTS_PATH."""
 
     notebook: nbformat.NotebookNode
+    folder: Path  # where it ran, and left what it wrote
     wall_s: float
     cpu_s: float  # of its kernel and what that started
     errors: tuple[str, ...]
-    results: pd.DataFrame | None = None
+    table: pd.DataFrame | None = None  # of its results
+
+    @property
+    def results(self) -> pd.DataFrame:
+        """The table that it left at RESULTS_PATH."""
+        assert self.table is not None, f"it left no table of results; its errors: {self.errors}"
+        return self.table
 
     @property
     def seconds(self) -> float:
         """What it would take on idle cores, at most: while others keep the machine busy, only the work done counts."""
         return min(self.wall_s, self.cpu_s)
+
+    @property
+    def my_results(self) -> pd.DataFrame:
+        """The cumulative table that the lesson left, in its long form: lesson, column, data, lead_set, value."""
+        return pd.read_csv(self.folder / "my_results.csv", dtype={"lesson": str})
+
+
+Form = Callable[[nbformat.NotebookNode], nbformat.NotebookNode]
+
+
+def unchanged(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The form that a student gets."""
+    return notebook
 
 
 def notebook_named(name: str) -> Path:
@@ -49,28 +71,34 @@ def notebook_named(name: str) -> Path:
     return found
 
 
-def run_lesson(notebook: Path, workspace: Path, **parameters: object) -> Run:
+def own_metadata(notebook: Path) -> dict[str, dict[str, object]]:
+    """Parameters of a lesson for other occasions: "full" for real recordings, "solved" for its second run in the tests."""
+    return nbformat.read(notebook, as_version=4).metadata.get("selfdana", {})
+
+
+def run_lesson(notebook: Path, workspace: Path, form: Form = unchanged, **parameters: object) -> Run:
     """Run a lesson; one with a parameter RESULTS_PATH must leave a table of results there."""
     if "RESULTS_PATH" not in papermill.inspect_notebook(str(notebook)):
-        return run_notebook(notebook, workspace, LIMIT_S, **parameters)
+        return run_notebook(notebook, workspace, LIMIT_S, form, **parameters)
     path = workspace / "results.csv"
-    run = run_notebook(notebook, workspace, LIMIT_S, RESULTS_PATH=str(path), **parameters)
+    run = run_notebook(notebook, workspace, LIMIT_S, form, RESULTS_PATH=str(path), **parameters)
     lines = path.read_text().splitlines() if path.exists() else []
     if len(lines) < 2:
         return replace(run, errors=(*run.errors, f"left {len(lines)} lines at RESULTS_PATH, not a header and results"))
-    return replace(run, results=pd.read_csv(path))
+    return replace(run, table=pd.read_csv(path))
 
 
-def run_notebook(notebook: Path, workspace: Path, limit_s: float, **parameters: object) -> Run:
+def run_notebook(notebook: Path, workspace: Path, limit_s: float, form: Form = unchanged, **parameters: object) -> Run:
     """Execute a copy of the notebook, beside a copy of its neighbours, so that nothing it writes lands in the project.
 
-    After limit_s seconds of wall-clock time it is stopped.
+    form: what to make of the notebook first, such as its solved form. After limit_s seconds of wall-clock time it is stopped.
     Raises ValueError for a parameter that the notebook does not have: papermill would only log it.
     """
     known = papermill.inspect_notebook(str(notebook))
     if unknown := sorted(set(parameters) - set(known)):
         raise ValueError(f"{notebook.name} has no parameter {', '.join(unknown)}; it has {', '.join(known) or 'none'}.")
     copy = _copy_of(notebook, workspace)
+    nbformat.write(form(nbformat.read(copy, as_version=4)), copy)
     errors: list[str] = []
     start, cpu_before_s = time.monotonic(), _children_cpu_s()
     try:
@@ -86,7 +114,7 @@ def run_notebook(notebook: Path, workspace: Path, limit_s: float, **parameters: 
     wall_s, cpu_s = time.monotonic() - start, _children_cpu_s() - cpu_before_s
     executed = nbformat.read(copy, as_version=4)
     # dict, not set: each error once, in the order in which they came
-    return Run(executed, wall_s, cpu_s, tuple(dict.fromkeys([*errors, *errors_in(executed)])))
+    return Run(executed, copy.parent, wall_s, cpu_s, tuple(dict.fromkeys([*errors, *errors_in(executed)])))
 
 
 def _children_cpu_s() -> float:
@@ -96,10 +124,11 @@ def _children_cpu_s() -> float:
 
 
 def _copy_of(notebook: Path, workspace: Path) -> Path:
-    folder = workspace / notebook.parent.name
-    shutil.copytree(notebook.parent, folder, ignore=shutil.ignore_patterns(".*", "__pycache__", "my_results.csv"))
+    folder = workspace / notebook.parent.name  # a second run there finds what the first left
+    ignored = shutil.ignore_patterns(".*", "__pycache__", "my_results.csv")
+    shutil.copytree(notebook.parent, folder, ignore=ignored, dirs_exist_ok=True)
     data = notebook.parent.parent / "data_samples"
-    if data.exists():
+    if data.exists() and not (workspace / "data_samples").exists():
         (workspace / "data_samples").symlink_to(data.resolve())
     return folder / notebook.name
 
@@ -111,7 +140,12 @@ class _WatchfulClient(PapermillNotebookClient):
 
     def process_message(self, msg: dict, cell: nbformat.NotebookNode, cell_index: int) -> nbformat.NotebookNode | None:
         self.errors.extend(_errors_shown_by(msg["msg_type"], msg["content"]))
-        return super().process_message(msg, cell, cell_index)
+        output = super().process_message(msg, cell, cell_index)
+        # nbclient answers what an Output widget shows on the socket on which it awaits the cell's reply, past pyzmq's asyncio.
+        # If the reply has just come, sending takes its signal away, and the reply lies unread until the time is over.
+        # Asking which events there are makes pyzmq look again.
+        self.kc.shell_channel.socket.get(zmq.EVENTS)
+        return output
 
 
 class _WatchfulEngine(Engine):

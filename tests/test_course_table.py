@@ -1,12 +1,7 @@
 """The table that grows through the lessons: one number a lead set, a column a lesson, kept in a file."""
 
-import sys
-
-import pytest
-from notebook_runner import ROOT
-
-sys.path.append(str(ROOT / "notebooks"))
 import course
+import pytest
 
 
 def test_columns_gather_in_the_order_of_the_lessons_and_survive(tmp_path, monkeypatch):
@@ -60,3 +55,8 @@ def test_a_number_is_judged_with_its_slips(answer, said):
 )
 def test_another_answer_is_judged_by_the_first_slip_that_applies(answer, said):
     assert course.check_that(answer, answer == "V1", "it is", [(answer == "I", "a limb lead")], "not that one").startswith(said)
+
+
+def test_an_answer_stays_folded():
+    shown = course.reveal("Open", "It is **0.8**.")
+    assert shown.data == "<details><summary>Open</summary>\n\nIt is **0.8**.\n\n</details>"

@@ -11,7 +11,7 @@ from small import PowerCut, cut_power, differing, in_memory, on_batch, seeded_en
 from torch import nn
 from torch.nn import functional as F
 
-from selfdana_lite import downstream
+from selfdana_lite import downstream, fine_tuning
 from selfdana_lite.checkpoint import CheckpointError
 from selfdana_lite.downstream import (
     Classifier,
@@ -21,7 +21,7 @@ from selfdana_lite.downstream import (
     linear_probe,
     settle_batch_norm,
 )
-from selfdana_lite.fine_tuning import STRATEGIES, FineTuneConfig, fine_tune
+from selfdana_lite.fine_tuning import LEARNING_RATES, STRATEGIES, FineTuneConfig, fine_tune
 from selfdana_lite.leads import LEADS, LeadError
 from selfdana_lite.recording import Recording
 
@@ -360,6 +360,47 @@ def test_all_strategies_train_the_head_and_start_from_the_same_one(recordings):
     starts = [weights(tuned(seeded_encoder(), recordings, "I", strategy, tiny).head) for strategy in ("linear", "full")]
     assert starts[0]["weight"].numpy() == pytest.approx(starts[1]["weight"].numpy(), abs=1e-6)
     assert all("weight" in differing(starts[0], head) for head in heads)
+
+
+@pytest.mark.parametrize("strategy", ["full", "bitfit"])
+def test_from_a_probe_it_goes_on_with_the_probes_head_and_leaves_the_probe_alone(recordings, strategy):
+    probe = linear_probe(seeded_encoder(), recordings, "I")
+    before, tiny = weights(probe), config(epochs=1, learning_rate=1e-12, weight_decay=0)
+    clf = tuned(probe, recordings, "I", strategy, tiny)
+    assert differing(before, weights(probe)) == set()
+    assert torch.allclose(clf.head.weight, probe.head.weight, atol=1e-6)
+    if strategy == "bitfit":  # "full" measures batch norm's statistics anew
+        assert clf.predict_proba(recordings, "I") == pytest.approx(probe.predict_proba(recordings, "I"), abs=1e-3)
+    moved = tuned(probe, recordings, "I", strategy, config(epochs=1, learning_rate=0.01))
+    assert {"weight", "bias"} == differing(weights(probe.head), weights(moved.head))
+
+
+def test_from_a_classifier_with_other_labels_it_does_not_go_on(recordings):
+    clf = Classifier(seeded_encoder(), ["NORM", "MI"], "any")
+    with pytest.raises(
+        ValueError, match=r"go on from knows NORM, MI; the recordings' labels are NORM, MI, STTC, CD, HYP\. Pass"
+    ):
+        tuned(clf, recordings)
+
+
+def test_each_strategy_has_a_learning_rate_of_its_own_unless_one_is_given(recordings, monkeypatch):
+    used = []
+
+    def fit(clf, dataset, prepare, loss_of, settings, **options):
+        used.append(settings.learning_rate)
+
+    monkeypatch.setattr(fine_tuning, "fit", fit)
+    for strategy in STRATEGIES:
+        fine_tune(seeded_encoder(), recordings, strategy=strategy)
+        fine_tune(seeded_encoder(), recordings, strategy=strategy, config=FineTuneConfig(epochs=3))
+        fine_tune(seeded_encoder(), recordings, strategy=strategy, config=FineTuneConfig(learning_rate=0.5))
+    rates = [LEARNING_RATES[strategy] for strategy in STRATEGIES]
+    assert used == [rate for own in rates for rate in (own, own, 0.5)]
+    assert LEARNING_RATES["bitfit"] > LEARNING_RATES["full"], "the fewer weights move, the farther each must go"
+    with pytest.raises(ValueError, match="epochs 0"):
+        FineTuneConfig(epochs=0)
+    with pytest.raises(ValueError, match=r"learning_rate 0\.0"):
+        FineTuneConfig(learning_rate=0.0)
 
 
 def test_fine_tuning_learns_what_it_is_told():

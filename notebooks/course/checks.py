@@ -17,11 +17,6 @@ def near(answer: float, right: float, tolerance: float = TOLERANCE) -> bool:
     return math.isclose(answer, right, rel_tol=0, abs_tol=tolerance)
 
 
-def one_number(answer: object) -> str:
-    """What to say of an answer that is no number."""
-    return f"Not yet: one number is wanted, and this is a {type(answer).__name__}."
-
-
 def check_number(
     answer: object,
     right: float,
@@ -34,7 +29,7 @@ def check_number(
     if answer is None:
         return UNANSWERED
     if isinstance(answer, bool) or not isinstance(answer, Real):
-        return one_number(answer)
+        return f"Not yet: one number is wanted, and this is a {type(answer).__name__}."
     if near(answer, right, tolerance):
         return f"Right: {praise}."
     slips = wrong.items() if isinstance(wrong, Mapping) else wrong

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import selfdana_lite as sd
-from course.checks import UNANSWERED
+from course.checks import UNANSWERED, check_number
 from selfdana_lite.leads import limb_lead_residual
 
 UNITS_PER_MV = {0.001: "volt", 1: "millivolt", 1_000: "microvolt", 1_000_000: "nanovolt"}
@@ -62,10 +62,6 @@ def check_exchange(pair: str | Iterable[str] | None, recording: sd.Recording) ->
 
 def check_samples(samples: int | None, recording: sd.Recording, seconds: float, rate_hz: float) -> str:
     """Is this how many samples a lead has after window(0, seconds).resample(rate_hz)?"""
-    if samples is None:
-        return UNANSWERED
-    if not isinstance(samples, Real):
-        return f"Not yet: one number is wanted, and this is a {type(samples).__name__}."
     whole, found_hz = recording.signal_mv.shape[1], recording.sampling_rate_hz
     right = round(seconds * rate_hz)
     wrong = {
@@ -74,10 +70,9 @@ def check_samples(samples: int | None, recording: sd.Recording, seconds: float, 
         round(recording.seconds * rate_hz): f"this is the whole file at {rate_hz:g} Hz; the window keeps {seconds:g} s of it",
         round(seconds * found_hz**2 / rate_hz): "the ratio of the rates is turned round: a lower rate has fewer samples",
     }
-    if samples == right:
-        return f"Right: {seconds:g} s times {rate_hz:g} samples a second are {right}, whatever the rate was before."
-    why = wrong.get(samples, f"a lead of {seconds:g} s at {rate_hz:g} Hz has as many samples as seconds times samples a second")
-    return f"Not yet: {why}."
+    praise = f"{seconds:g} s times {rate_hz:g} samples a second are {right}, whatever the rate was before"
+    otherwise = f"a lead of {seconds:g} s at {rate_hz:g} Hz has as many samples as seconds times samples a second"
+    return check_number(samples, right, praise, wrong, otherwise, tolerance=0)
 
 
 def standard_leads_of(recording: sd.Recording) -> sd.Recording:

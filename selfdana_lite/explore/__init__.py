@@ -30,6 +30,14 @@ from selfdana_lite.explore.scores import (
     score_table,
 )
 from selfdana_lite.explore.torso import describe_choice, redundant, torso_svg
+from selfdana_lite.explore.turning_heart import (
+    Pose,
+    TurningHeart,
+    describe_heart,
+    draw_heart,
+    frontal_angle,
+    turned,
+)
 from selfdana_lite.explore.what_if_figure import WhatIf
 from selfdana_lite.explore.what_if_lab import WhatIfLab
 from selfdana_lite.explore.what_if_panel import WhatIfPanel
@@ -61,6 +69,8 @@ __all__ = [
     "OwnEcg",
     "PoolingChoice",
     "PoolingView",
+    "Pose",
+    "TurningHeart",
     "WhatIf",
     "WhatIfLab",
     "WhatIfPanel",
@@ -75,17 +85,20 @@ __all__ = [
     "describe_costs",
     "describe_crowd",
     "describe_ecg",
+    "describe_heart",
     "describe_lattice",
     "describe_lead_values",
     "describe_limb_leads",
     "describe_marks",
     "describe_probabilities",
     "describe_scores",
+    "draw_heart",
     "ecg_figure",
     "figure_html",
     "find_marks",
     "for_encoder",
     "format_scores",
+    "frontal_angle",
     "lattice_figure",
     "lead_value_figure",
     "limb_check",
@@ -98,5 +111,6 @@ __all__ = [
     "score_table",
     "strangeness",
     "torso_svg",
+    "turned",
     "what_if_file",
 ]

@@ -111,7 +111,7 @@ def describe_comparison(results: pd.DataFrame) -> str:
         f"The untrained twins score {_span(untrained)}, the pre-trained models {_span(trained)}. Averaged over the lead sets "
         f"pre-training adds {gains}. The widest gap between two pre-trained models is {gap.max():.3f}, at {gap.idxmax()} "
         f"(ahead: {trained[gap.idxmax()].idxmax()}); a typical 95 % interval is {width:.3f} wide. {verdict} To tell two models "
-        f"apart, compare them patient by patient, and with several seeds."
+        f"apart, compare them on the same patients (sd.compare), and with several seeds."
     )
 
 

@@ -110,3 +110,8 @@ def leads_from_electrodes(potentials_mv: np.ndarray) -> np.ndarray:
     limb = derive_limb_leads(left_arm - right_arm, left_leg - right_arm)  # [6, samples]
     wilson = potentials_mv[:3].mean(axis=0)
     return np.concatenate([limb, potentials_mv[3:] - wilson])  # [6 + 6, samples]
+
+
+def lead_vectors() -> np.ndarray:
+    """Lead vectors [12, 3] in the order of LEADS: what each lead makes of a dipole of 1 mV along x, y and z."""
+    return leads_from_electrodes(electrode_vectors() @ np.eye(3))

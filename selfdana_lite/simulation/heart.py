@@ -61,6 +61,11 @@ class Heart:
             (peak, width, self.t_mv),
         )
 
+    def beat(self, time_ms: np.ndarray, rr_ms: float) -> np.ndarray:
+        """The dipole [..., 3] in mV at times [...] from the onset of P: one beat of this RR, still and without noise."""
+        ventricles = self.ventricles + self.repolarisation(rr_ms)
+        return self.atria.at(time_ms) + ventricles.at(np.asarray(time_ms) - self.pr_ms)
+
     def with_ventricles(self, ventricles: Waves, qrs_ms: float, secondary: float) -> Heart:
         """The same muscle, activated another way.
 

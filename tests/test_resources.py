@@ -19,7 +19,7 @@ from selfdana_lite.meter import COSTS, PeakMemory, TwelveSlots, count_work, meas
 from selfdana_lite.resources import BASELINES, MeasurementError, add_ratios, measure_resources
 
 CPU = torch.device("cpu")
-KINDS = {"mix+zero-pad": "zero-pad", "mix+sliced": "zero-pad-sliced"}
+KINDS = {"mix+zero-pad": "zero-pad", "mix+sliced": "zero-pad-sliced", "lean-mix+zero-pad": "zero-pad-lean"}
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +210,18 @@ def test_ratios_are_quotients_at_the_same_leads():
             for j, s in enumerate(["12-lead", "1-lead"])]  # fmt: skip
     ratios = add_ratios(pd.DataFrame(rows)).set_index(["model", "lead_set"])
     for cost in ("cpu_mb", "gpu_mb", "cpu_s", "gpu_s", "wall_s"):
-        assert ratios[f"{cost}_vs_mix_zero_pad"].tolist() == [2 / 2, 3 / 3, 4 / 2, 5 / 3, 6 / 2, 7 / 3, 8 / 2, 9 / 3, 10 / 2, 11 / 3]
+        assert ratios[f"{cost}_vs_mix_zero_pad"].tolist() == [
+            2 / 2,
+            3 / 3,
+            4 / 2,
+            5 / 3,
+            6 / 2,
+            7 / 3,
+            8 / 2,
+            9 / 3,
+            10 / 2,
+            11 / 3,
+        ]
         assert ratios.loc[("ours", "12-lead"), f"{cost}_vs_mix_sliced"] == 10 / 4
         assert ratios.loc[("ours", "1-lead"), f"{cost}_vs_per_lead_zero_pad"] == 11 / 7
         assert ratios.loc[("ours", "1-lead"), f"{cost}_vs_lean_mix_zero_pad"] == 11 / 9

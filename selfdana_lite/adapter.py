@@ -69,7 +69,7 @@ class LeadNames(nn.Module):
 
     def forward(self, maps: Tensor, lead_ids: Tensor) -> Tensor:
         scale, shift = self.scale_shift(lead_ids).transpose(1, 2)[..., None].chunk(2, dim=1)  # each [B, C, leads, 1]
-        return F.relu(maps * (1 + scale) + shift)
+        return F.relu_(torch.addcmul(shift, maps, 1 + scale))  # in one pass, and no product kept for the backward pass
 
 
 class LeadAttentionPooling(nn.Module):
@@ -86,11 +86,16 @@ class LeadAttentionPooling(nn.Module):
         nn.init.normal_(self.liking.weight, std=0.5)
 
     def forward(self, maps: Tensor, lead_ids: Tensor) -> Tensor:
-        return torch.einsum("bslt,bclt->bcst", self.scores(maps, lead_ids).softmax(dim=2), maps)
+        if maps.shape[2] == 1:  # nothing to choose from: every weight would be 1
+            return maps.expand(-1, -1, self.score.out_features, -1)
+        weights = self.scores(maps, lead_ids).softmax(dim=2)[:, None]  # [B, 1, slots, leads, T]
+        return (weights * maps[:, :, None]).sum(dim=3)  # [B, C, slots, leads, T] -> [B, C, slots, T]
 
     def scores(self, maps: Tensor, lead_ids: Tensor) -> Tensor:
         """How much each slot is drawn to each lead, before the softmax: [B, slots, leads, T]."""
-        shown = torch.einsum("bclt,sc->bslt", maps, self.score.weight) + self.score.bias[:, None, None]
+        lead_by_lead = maps.transpose(1, 2).flatten(0, 1)  # [B * leads, C, T]: a view, as the stem left them
+        shown = F.conv1d(lead_by_lead, self.score.weight[..., None], self.score.bias)  # [B * leads, slots, T]
+        shown = shown.unflatten(0, lead_ids.shape).transpose(1, 2)  # [B, slots, leads, T]
         return shown + self.liking(lead_ids).transpose(1, 2)[..., None]
 
 

@@ -11,7 +11,12 @@ def convolutions(channels_in: int, channels: Iterable[int], kernels: Iterable[in
     """A plain stack of strided convolutions, each with batch norm and ReLU."""
     layers = []
     for width, kernel, stride in zip(channels, kernels, strides, strict=True):
-        layers += [nn.Conv1d(channels_in, width, kernel, stride, kernel // 2, bias=False), nn.BatchNorm1d(width), nn.ReLU()]
+        # In place, because batch norm's backward pass needs what went into it, not what came out.
+        layers += [
+            nn.Conv1d(channels_in, width, kernel, stride, kernel // 2, bias=False),
+            nn.BatchNorm1d(width),
+            nn.ReLU(inplace=True),
+        ]
         channels_in = width
     return nn.Sequential(*layers)
 
@@ -31,20 +36,21 @@ class ResidualBlock(nn.Module):
             nn.Identity()
             if same
             else nn.Sequential(
-                nn.AvgPool1d(stride, ceil_mode=True),
+                nn.AvgPool1d(stride, ceil_mode=True) if stride > 1 else nn.Identity(),
                 nn.Conv1d(channels_in, channels_out, 1, bias=False),
                 nn.BatchNorm1d(channels_out),
             )
         )
 
     def forward(self, maps: Tensor) -> Tensor:
-        return F.relu(self.body(maps) + self.around(maps))
+        return self.body(maps).add_(self.around(maps)).relu_()  # in place: nothing here is needed for the backward pass
 
 
-def residual_trunk() -> nn.Sequential:
-    """Two residual blocks: frames [B, 64, T / 16] -> [B, 128, T / 32]."""
-    trunk = nn.Sequential(ResidualBlock(64, 128, kernel=5, stride=2), ResidualBlock(128, 128, kernel=5, stride=1))
-    trunk.channels = 128
+def residual_trunk(channels_in: int, channels: tuple[int, int], kernel: int) -> nn.Sequential:
+    """Two residual blocks, the first with stride 2: frames [B, channels_in, T / 16] -> [B, channels[1], T / 32]."""
+    first, last = channels
+    trunk = nn.Sequential(ResidualBlock(channels_in, first, kernel, stride=2), ResidualBlock(first, last, kernel, stride=1))
+    trunk.channels = last
     return trunk
 
 

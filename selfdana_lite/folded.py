@@ -40,8 +40,6 @@ def _as_picture(layer: nn.Module) -> nn.Module:
         return wide
     if isinstance(layer, nn.AvgPool1d):
         return nn.AvgPool2d((1, *layer.kernel_size), (1, *layer.stride), ceil_mode=layer.ceil_mode)
-    if isinstance(layer, nn.ReLU):
-        return nn.ReLU(inplace=True)
     for name, part in layer.named_children():
         setattr(layer, name, _as_picture(part))
     return layer

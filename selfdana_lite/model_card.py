@@ -31,7 +31,7 @@ CARD = """# The encoder that the kit ships
 | input | any 1 to 12 of the standard leads, millivolt, 100 Hz, unfiltered; pre-trained on windows of 5 s |
 | trained on | {n_train} recordings of {n_patients} patients, folds 1 to 8 of a subset of PTB-XL 1.0.3, without their labels |
 | how | two halves of a recording must agree (NT-Xent), each with a random lead subset of its own; one seed (0) |
-| command | `python -m selfdana_lite.train ARCHIVE FOLDER --folds 1 2 3 4 5 6 7 8` |
+| command | `python -m selfdana_lite.train ARCHIVE FOLDER --folds 1 2 3 4 5 6 7 8 --epochs 100` |
 | sha256 of model.safetensors | `{checksum}` |
 | written | {date}, by `python -m selfdana_lite.model_card FOLDER ARCHIVE` |
 

@@ -21,7 +21,7 @@ from selfdana_lite.loop import TrainConfig
 from selfdana_lite.meter import COSTS
 
 PHASES = ("fine-tune", "pretrain")
-BASELINES = ("mix+zero-pad", "mix+sliced", "per-lead+zero-pad")
+BASELINES = ("mix+zero-pad", "mix+sliced", "per-lead+zero-pad", "lean-mix+zero-pad")
 _CHILD = "from selfdana_lite.meter import answer; answer()"
 
 
@@ -40,10 +40,12 @@ def measure_resources(
     repeats: int = 5,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """What one epoch over the dataset costs: a row for each lead set, for three baselines and for the encoder.
+    """What one epoch over the dataset costs: a row for each lead set, for four baselines and for the encoder.
 
     mix+zero-pad: the first convolution mixes twelve leads, and absent ones are zeros. mix+sliced: the same function,
-    without the zeros. per-lead+zero-pad: the encoder itself, fed twelve leads. Last, the encoder fed what is there.
+    without the zeros. per-lead+zero-pad: the encoder itself, fed twelve leads. lean-mix+zero-pad: a mixing network as
+    narrow as the encoder, so that nobody takes for the pooling's merit what a smaller network saves. Last, the encoder
+    fed what is there.
 
     encoder: one of PER_LEAD_KINDS. phase: plain steps of supervised training, or of contrasting two halves (NT-Xent).
     device: "cpu" or "cuda"; the GPU where there is one if None. repeats: the parts of the epoch, each scaled to a whole.
@@ -52,7 +54,7 @@ def measure_resources(
     bytes_read, of the dataset for one recording: any model can read only the leads that are there;
     input_bytes, of one recording's tensor at the first convolution: here the zeros come in;
     tensor_mb, kept for the backward pass of a batch, and gflop_per_recording: neither depends on the machine;
-    peak_cpu_mb: growth of the resident set, pages of the memory-mapped dataset and the allocator's hoards included;
+    peak_cpu_mb: growth of the resident set, the allocator's hoards included (and a dataset of under 16 MiB, which is mapped);
     peak_gpu_mb: most memory allocated; epoch_cpu_s: of all threads; epoch_gpu_s: between events, waiting included;
     epoch_wall_s. GPU columns are NaN without a GPU. A *_spread is the largest less the smallest of the repeats.
     cpu_mb_vs_mix_zero_pad and its kin: this row's cost over the baseline's, with the same leads.
@@ -66,7 +68,7 @@ def measure_resources(
         raise ValueError(f"repeats is {repeats}; an epoch is measured in at least 1 part.")
     common = {"phase": phase, "device": device or ("cuda" if torch.cuda.is_available() else "cpu"), "repeats": repeats}
     common |= {"precision": TrainConfig(precision=precision).precision}
-    models = dict(zip(BASELINES, ("zero-pad", "zero-pad-sliced", encoder), strict=True)) | {encoder: encoder}
+    models = dict(zip(BASELINES, ("zero-pad", "zero-pad-sliced", encoder, "zero-pad-lean"), strict=True)) | {encoder: encoder}
     rows = [{"model": model, "kind": kind, "lead_set": name} for model, kind in models.items() for name in lead_sets]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "dataset"  # a memory map: what other processes open without unpacking it into their memory

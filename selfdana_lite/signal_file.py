@@ -15,7 +15,7 @@ import numpy as np
 from selfdana_lite.packed_arrays import check_npy
 from selfdana_lite.parts import DatasetError
 
-MAPPED_UP_TO_BYTES = 2**28
+MAPPED_UP_TO_BYTES = 2**24
 
 
 class SignalFile:

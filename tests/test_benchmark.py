@@ -28,7 +28,7 @@ from selfdana_lite.fine_tuning import FineTuneConfig
 from selfdana_lite.leads import LEAD_SETS, LEADS
 from selfdana_lite.pretraining import pretrain
 
-KINDS = ("lead-attention", "dap", "zero-pad")
+KINDS = ("lead-attention", "dap", "zero-pad", "zero-pad-lean")
 RECORDINGS = 120  # to train on, in `cheap`
 
 
@@ -102,7 +102,7 @@ def test_the_gap_to_each_rival_is_taken_seed_by_seed():
     results.loc[ours, "macro_auroc"] += 0.03
     gaps = gap_to_rivals(results)
     assert set(gaps["stage"]) == {"self-supervised"}, "elsewhere the two are not told apart by their pre-training"
-    assert set(gaps["rival"]) == {"zero-pad, RLM", "zero-pad, RLS as zeros"}
+    assert set(gaps["rival"]) == {"zero-pad, RLM", "zero-pad, RLS as zeros", "zero-pad-lean, RLM"}
     for rival, gap in gaps.groupby("rival"):
         same = 0.001 * (len("lead-attention, RLS") % 7 - len(rival) % 7)
         assert gap.query("seed == 0")["macro_auroc"].to_numpy() == pytest.approx(np.full(12, same))
@@ -117,7 +117,7 @@ def test_a_verdict_needs_every_seed():
     results.loc[ours & (results["lead_set"] == "2-lead"), "macro_auroc"] -= 0.05
     split = ours & (results["lead_set"] == "3-lead")
     results.loc[split, "macro_auroc"] += np.where(results.loc[split, "seed"] == 0, 0.05, -0.05)
-    (text,) = [text for text in verdicts(results) if "zero-pad, RLM, head one a set" in text]
+    (text,) = [text for text in verdicts(results) if "Beside zero-pad, RLM, head one a set" in text]
     ahead, behind = text.split(";")
     assert "1-lead" in ahead
     assert "2-lead" in behind

@@ -192,13 +192,14 @@ def test_a_frame_is_sixteen_samples(kind, backbone):
     encoder = ENCODERS[kind, backbone]
     for samples in (32, 500, 1000, 1001):
         frames = encoder.frames(signals_of(2, samples=samples), torch.tensor([[0, 1]] * 3))
-        assert frames.shape == (3, 64, -(-samples // 16))  # rounded up
+        assert frames.shape == (3, encoder.join_leads.channels, -(-samples // 16))  # rounded up
 
 
 @torch.no_grad()
 def test_masked_frames_leave_no_trace_of_what_they_held():
-    trunk = ENCODERS["lead-max", "conv-transformer"].trunk
-    frames, masked = torch.randn(2, 64, 10), torch.zeros(2, 10, dtype=torch.bool)
+    encoder = ENCODERS["lead-max", "conv-transformer"]
+    trunk = encoder.trunk
+    frames, masked = torch.randn(2, encoder.join_leads.channels, 10), torch.zeros(2, 10, dtype=torch.bool)
     masked[:, 3:5] = True
     other = frames.clone()
     other[:, :, 3:5] = 99.0

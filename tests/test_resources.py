@@ -19,7 +19,7 @@ from selfdana_lite.meter import COSTS, PeakMemory, TwelveSlots, count_work, meas
 from selfdana_lite.resources import BASELINES, MeasurementError, add_ratios, measure_resources
 
 CPU = torch.device("cpu")
-KINDS = {"mix+zero-pad": "zero-pad", "mix+sliced": "zero-pad-sliced"}
+KINDS = {"mix+zero-pad": "zero-pad", "mix+sliced": "zero-pad-sliced", "lean-mix+zero-pad": "zero-pad-lean"}
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +155,7 @@ def test_only_a_per_lead_encoder_without_zeros_gets_cheaper(job, dataset, phase)
     few, many = work("lead-attention", "1-lead"), work("lead-attention", "12-lead")
     assert few["tensor_mb"] < many["tensor_mb"] / 2
     assert few["gflop_per_recording"] < many["gflop_per_recording"]
-    for padded in ("mix+zero-pad", "per-lead+zero-pad"):
+    for padded in ("mix+zero-pad", "per-lead+zero-pad", "lean-mix+zero-pad"):
         assert work(padded, "1-lead") == pytest.approx(work(padded, "12-lead"), rel=1e-3)
 
 
@@ -194,7 +194,8 @@ def test_every_model_has_its_row_and_every_cost_its_spread(table):
 def test_bytes_follow_the_leads_read_and_the_slots_filled(table, dataset):
     assert (table["bytes_read"] == 2 * table["n_leads"] * dataset.n_samples).all()
     slots = table["input_bytes"] / (4 * dataset.n_samples)
-    assert slots.to_dict() == {"mix+zero-pad": 12, "mix+sliced": 1, "per-lead+zero-pad": 12, "lead-attention": 1}
+    padded = {"mix+zero-pad": 12, "per-lead+zero-pad": 12, "lean-mix+zero-pad": 12}
+    assert slots.to_dict() == padded | {"mix+sliced": 1, "lead-attention": 1}
 
 
 def test_the_same_network_needs_less_memory_and_time_without_the_zeros(table):
@@ -209,9 +210,21 @@ def test_ratios_are_quotients_at_the_same_leads():
             for j, s in enumerate(["12-lead", "1-lead"])]  # fmt: skip
     ratios = add_ratios(pd.DataFrame(rows)).set_index(["model", "lead_set"])
     for cost in ("cpu_mb", "gpu_mb", "cpu_s", "gpu_s", "wall_s"):
-        assert ratios[f"{cost}_vs_mix_zero_pad"].tolist() == [2 / 2, 3 / 3, 4 / 2, 5 / 3, 6 / 2, 7 / 3, 8 / 2, 9 / 3]
-        assert ratios.loc[("ours", "12-lead"), f"{cost}_vs_mix_sliced"] == 8 / 4
-        assert ratios.loc[("ours", "1-lead"), f"{cost}_vs_per_lead_zero_pad"] == 9 / 7
+        assert ratios[f"{cost}_vs_mix_zero_pad"].tolist() == [
+            2 / 2,
+            3 / 3,
+            4 / 2,
+            5 / 3,
+            6 / 2,
+            7 / 3,
+            8 / 2,
+            9 / 3,
+            10 / 2,
+            11 / 3,
+        ]
+        assert ratios.loc[("ours", "12-lead"), f"{cost}_vs_mix_sliced"] == 10 / 4
+        assert ratios.loc[("ours", "1-lead"), f"{cost}_vs_per_lead_zero_pad"] == 11 / 7
+        assert ratios.loc[("ours", "1-lead"), f"{cost}_vs_lean_mix_zero_pad"] == 11 / 9
 
 
 def test_measured_ratios_agree_with_their_columns(table):

@@ -172,7 +172,7 @@ def test_the_classifier_is_left_as_it_was(recordings):
     sd.what_if(clf, recordings, ["I, V2", "II"])
     assert all(value.equal(before[name]) for name, value in clf.state_dict().items())
     assert any(isinstance(module, nn.BatchNorm1d) for module in clf.encoder.trunk.modules())
-    assert not any(module.inplace for module in clf.modules() if isinstance(module, nn.ReLU))
+    assert not any(isinstance(module, nn.Conv2d) for module in clf.modules())
 
 
 # What makes it exact
@@ -204,7 +204,7 @@ def test_one_lead_that_outshouts_the_others_does_not_spoil_subsets_without_it(re
 def test_a_folded_network_is_the_same_network():
     torch_state = torch.random.get_rng_state()
     torch.manual_seed(3)
-    trunk = residual_trunk()
+    trunk = residual_trunk(64, channels=(96, 128), kernel=3)
     trunk(torch.randn(16, 64, 63))  # one step of batch norm, so that there is something to fold
     torch.random.set_rng_state(torch_state)
     maps = torch.randn(4, 64, 63, generator=torch.Generator().manual_seed(4))

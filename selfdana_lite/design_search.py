@@ -1,0 +1,150 @@
+"""Which small encoder knows most for its cost? The designs that were tried before one became the default.
+
+    python -m selfdana_lite.design_search ARCHIVE RESULTS.csv
+
+Every design is pre-trained without labels on folds 1 to 8, with the same data, epochs and seed, and scored by linear
+probes that are trained on six of these folds and asked about the two others, four times over: fold 9 is not looked at.
+Beside it stands what a training step keeps in memory and computes, which is counted and so the same on any machine.
+Two mixing networks stand for the usual way. A run that was stopped goes on where it was.
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from selfdana_lite.adapter import LeadAttentionPooling, LeadNames
+from selfdana_lite.augment import RandomLeadMasking, RandomLeadSelection
+from selfdana_lite.backbones import ResidualBlock
+from selfdana_lite.dataset import EcgDataset
+from selfdana_lite.downstream import Classifier, evaluate, linear_probe
+from selfdana_lite.encoders import Encoder, build_encoder
+from selfdana_lite.leads import LEAD_SETS
+from selfdana_lite.loop import TrainConfig
+from selfdana_lite.meter import count_work
+from selfdana_lite.pretraining import PretrainConfig, pretrain
+
+DEFAULT = "default"
+FOLD_PAIRS = ((1, 2), (3, 4), (5, 6), (7, 8))
+
+
+@dataclass(frozen=True)
+class Design:
+    """A per-lead stem and a trunk: a number for each convolution of the stem, then for each residual block."""
+
+    widths: tuple[int, ...]
+    kernels: tuple[int, ...]
+    strides: tuple[int, ...]
+    trunk_widths: tuple[int, ...]
+    trunk_strides: tuple[int, ...]
+    trunk_kernel: int = 3
+    norms: str = "last"  # batch norm after the stem's "last" convolution, or after "all"
+
+
+# What each asks: is it the time resolution, the width, the norms or the trunk that matters?
+DESIGNS = {
+    DEFAULT: Design((16, 48), (17, 9), (4, 4), (96, 128), (2, 1)),
+    "batch norm everywhere": Design((16, 48), (17, 9), (4, 4), (96, 128), (2, 1), norms="all"),
+    "three convolutions": Design((16, 32, 64), (15, 7, 5), (4, 2, 2), (128, 128), (2, 1), trunk_kernel=5, norms="all"),
+    "wider stem": Design((24, 64), (17, 9), (4, 4), (128, 128), (2, 1)),
+    "half the frames": Design((16, 64), (17, 17), (4, 8), (96, 128), (2, 1)),
+    "half the frames at first": Design((32, 64), (17, 9), (8, 4), (128, 128), (2, 1)),
+    "shorter trunk in time": Design((16, 48), (17, 9), (4, 4), (96, 128), (2, 2)),
+    "narrower": Design((12, 32), (17, 9), (4, 4), (64, 96), (2, 1)),
+}
+MIXING = ("zero-pad", "zero-pad-lean")
+
+
+def build(name: str) -> Encoder:
+    """The encoder of a design, or of a mixing kind."""
+    if name in MIXING:
+        return build_encoder(name)
+    design, encoder = DESIGNS[name], build_encoder("lead-attention")
+    join, channels = encoder.join_leads, design.widths[-1]
+    join.channels, join.stem = channels, _stem(design)
+    join.names, join.pooling = LeadNames(channels), LeadAttentionPooling(channels)
+    widths = (channels, *design.trunk_widths)
+    blocks = zip(widths, widths[1:], design.trunk_strides, strict=False)
+    encoder.trunk = nn.Sequential(*(ResidualBlock(a, b, design.trunk_kernel, stride) for a, b, stride in blocks))
+    encoder.trunk.channels, encoder.embedding_size = widths[-1], 2 * widths[-1]
+    return encoder
+
+
+def _stem(design: Design) -> nn.Sequential:
+    layers, channels_in = [], 1
+    for i, (width, kernel, stride) in enumerate(zip(design.widths, design.kernels, design.strides, strict=True), 1):
+        last = i == len(design.widths)
+        normed = last or design.norms == "all"
+        layers.append(nn.Conv1d(channels_in, width, kernel, stride, kernel // 2, bias=not normed))
+        layers += [nn.BatchNorm1d(width)] * normed + [nn.ReLU(inplace=True)] * (not last)  # after the last, the lead names do
+        channels_in = width
+    return nn.Sequential(*layers)
+
+
+def held_out_auroc(encoder: Encoder, dataset: EcgDataset, leads: tuple[str, ...]) -> float:
+    """Macro AUROC of a linear probe, mean over the four pairs of folds that it was not trained on."""
+    scores = []
+    for pair in FOLD_PAIRS:
+        others = sorted(set(range(1, 9)) - set(pair))
+        clf = linear_probe(encoder, dataset.where(folds=others), leads)
+        scores.append(evaluate(clf, dataset.where(folds=pair), leads, bootstrap=0).macro_auroc)
+    return float(np.mean(scores))
+
+
+def counted_costs(encoder: Encoder, dataset: EcgDataset, lead_set: str) -> dict[str, float]:
+    """What a step of supervised training keeps (MB a batch of 64) and computes (GFLOP a recording)."""
+    leads = LEAD_SETS[lead_set]
+    clf = Classifier(encoder, dataset.label_names, leads, frozen=False).train()
+    rows = np.arange(TrainConfig.batch_size)
+    work = count_work(lambda rows: clf(dataset.batch(rows, leads), leads).sum().backward(), rows)
+    return {f"{what}, {lead_set}": value for what, value in work.items()}
+
+
+def run(name: str, dataset: EcgDataset, epochs: int, seed: int = 0) -> dict:
+    """One design: a row of its costs, its parameters, and its score at each lead set."""
+    torch.manual_seed(seed)
+    encoder = build(name)
+    row = {"design": name, "epochs": epochs, "parameters": sum(p.numel() for p in encoder.parameters())}
+    row |= counted_costs(encoder, dataset, "12-lead") | counted_costs(encoder, dataset, "1-lead")
+    augmentation = RandomLeadMasking() if name in MIXING else RandomLeadSelection()
+    history = pretrain(encoder, dataset, PretrainConfig(epochs=epochs, lead_augmentation=augmentation, seed=seed))
+    if len(history) < epochs:
+        raise KeyboardInterrupt(f"{name} was stopped in its training; it is not in the results.")
+    return row | {lead_set: held_out_auroc(encoder, dataset, leads) for lead_set, leads in LEAD_SETS.items()}
+
+
+def pareto_front(costs: pd.Series, scores: pd.Series) -> pd.Series:
+    """True for each row that no other beats: none costs as little and scores more, or scores as much and costs less."""
+    cost, score = costs.to_numpy(), scores.to_numpy()
+    no_worse = (cost[None] <= cost[:, None]) & (score[None] >= score[:, None])  # [row, rival]
+    better = (cost[None] < cost[:, None]) | (score[None] > score[:, None])
+    return pd.Series(~(no_worse & better).any(axis=1), index=costs.index)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line above."""
+    parser = argparse.ArgumentParser(prog="python -m selfdana_lite.design_search", description=__doc__.splitlines()[0])
+    parser.add_argument("archive", type=Path)
+    parser.add_argument("results", type=Path, help="CSV to write, or to go on with")
+    parser.add_argument("--epochs", type=int, default=40, help="of pre-training")
+    options = parser.parse_args(arguments)
+
+    dataset = EcgDataset.open(options.archive).where(folds=range(1, 9))
+    results = pd.read_csv(options.results) if options.results.exists() else pd.DataFrame({"design": [], "epochs": []})
+    if len(results) and set(results["epochs"]) != {options.epochs}:
+        parser.error(f"{options.results} was made with other --epochs; name another file for these.")
+    for name in [name for name in (*DESIGNS, *MIXING) if name not in set(results["design"])]:
+        print(name, flush=True)
+        results = pd.concat([results, pd.DataFrame([run(name, dataset, options.epochs)])], ignore_index=True)
+        unfinished = options.results.with_name(f".{options.results.name}.unfinished")
+        results.to_csv(unfinished, index=False)
+        unfinished.replace(options.results)  # so that a kill while writing loses nothing
+    print(results.round(3).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -44,7 +44,7 @@ def test_a_design_has_the_frames_and_norms_that_it_says():
 
 
 def test_costs_are_those_of_a_step_and_those_of_mixing_stay_when_leads_go():
-    dataset = small_dataset([1], 80, 320)
+    dataset = small_dataset([1, 2], 160, 320)
     for name in (DEFAULT, "zero-pad-lean"):
         one, twelve = (np.array(list(counted_costs(build(name), dataset, s).values())) for s in ("1-lead", "12-lead"))
         assert (one > 0).all()

@@ -129,8 +129,8 @@ def check_cheat(cheat: Callable[[Tensor], Tensor] | None, marked: sd.EcgDataset,
             )
         rates[name] = found_rate(*(number.reshape(len(dataset), -1) for number in numbers))  # [N, d]
     found = f"it finds {rates['marked']:.0%} of the other halves of marked recordings, and {rates['clean']:.0%} of clean ones"
-    if rates["marked"] < 0.8:
-        return f"Not yet: {found}. At least 80 % of the marked are wanted. Which number did the mark change in every lead?"
-    if rates["clean"] > 0.8:
-        return f"Not yet: {found}. So it does not use the mark. Find what only marked recordings give away."
+    if rates["marked"] < 0.5:
+        return f"Not yet: {found}. At least half of the marked are wanted. Which number did the mark change in every lead?"
+    if rates["clean"] > rates["marked"] / 2:
+        return f"Not yet: {found}. So it does not use the mark: it must find at most half as many clean ones."
     return f"Right: {found}. No heart was looked at."

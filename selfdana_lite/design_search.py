@@ -117,7 +117,7 @@ def run(name: str, dataset: EcgDataset, epochs: int, seed: int = 0) -> dict:
     return row | {lead_set: held_out_auroc(encoder, dataset, leads) for lead_set, leads in LEAD_SETS.items()}
 
 
-def pareto_front(costs: pd.Series, scores: pd.Series) -> pd.Series:
+def unbeaten(costs: pd.Series, scores: pd.Series) -> pd.Series:
     """True for each row that no other beats: none costs as little and scores more, or scores as much and costs less."""
     cost, score = costs.to_numpy(), scores.to_numpy()
     no_worse = (cost[None] <= cost[:, None]) & (score[None] >= score[:, None])  # [row, rival]

@@ -14,7 +14,7 @@ from small import small_dataset
 import selfdana_lite as sd
 from selfdana_lite import design_search
 from selfdana_lite.dataset import write_dataset
-from selfdana_lite.design_search import DEFAULT, DESIGNS, MIXING, build, counted_costs, held_out_auroc, main, pareto_front
+from selfdana_lite.design_search import DEFAULT, DESIGNS, MIXING, build, counted_costs, held_out_auroc, main, unbeaten
 from selfdana_lite.downstream import linear_probe
 
 
@@ -44,7 +44,7 @@ def test_a_design_has_the_frames_and_norms_that_it_says():
 
 
 def test_costs_are_those_of_a_step_and_those_of_mixing_stay_when_leads_go():
-    dataset = small_dataset([1, 2], 160, 320)
+    dataset = small_dataset([1, 2], 100, 320)
     for name in (DEFAULT, "zero-pad-lean"):
         one, twelve = (np.array(list(counted_costs(build(name), dataset, s).values())) for s in ("1-lead", "12-lead"))
         assert (one > 0).all()
@@ -80,7 +80,7 @@ def test_the_front_is_what_no_other_row_beats(rows):
         for i, j in itertools.permutations(range(len(rows)), 2)
         if rows[j][0] <= rows[i][0] and rows[j][1] >= rows[i][1] and rows[j] != rows[i]
     }
-    assert set(np.flatnonzero(~pareto_front(table["cost"], table["score"]))) == beaten
+    assert set(np.flatnonzero(~unbeaten(table["cost"], table["score"]))) == beaten
 
 
 def test_a_search_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):

@@ -47,7 +47,7 @@ def _prose(notebook: NotebookNode) -> str:
 
 def _opening(path: Path, notebook: NotebookNode) -> Iterator[str]:
     title = notebook.cells[0].source
-    if not re.match(rf"# {path.stem[:2]} · .+: .+\n", title):
+    if not re.match(rf"# {path.stem[:2]} · .+[:?] .+\n", title):
         yield f'its title is not "# {path.stem[:2]} · Title: the one thing"'
     if not re.search(r"\*\*By the end you will be able to\*\*\n\n(?:- .+\n(?:  .+\n)*){2,}", title):
         yield "no list of what one will be able to do"

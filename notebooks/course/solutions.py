@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 
 LESSONS = Path(__file__).resolve().parent.parent
 HEADING = re.compile(r"^#+ (Exercise \d+ · .+) \(\d+ min\)$", re.MULTILINE)
-ANSWER = re.compile(r"^.*# your answer.*$", re.MULTILINE)
+ANSWER = re.compile(r"^.* = None  # your answer.*$", re.MULTILINE)
 SOLUTION = re.compile(r"<summary>Solution</summary>\s*```python\n(.*?)\n```", re.DOTALL)
 
 
@@ -38,7 +38,7 @@ def _exercise(cells: list[NotebookNode]) -> Exercise:
     name = HEADING.search(cells[0].source)[1]
     answers = [i for i, cell in enumerate(cells) if cell.cell_type == "code" and ANSWER.search(cell.source)]
     if len(answers) != 1:
-        raise ValueError(f'{name}: {len(answers)} cells below have a line that ends in "# your answer", not one.')
+        raise ValueError(f'{name}: {len(answers)} cells below have a line "... = None  # your answer", not one.')
     below = cells[answers[0] + 1] if answers[0] + 1 < len(cells) else NotebookNode(source="")
     if len(SOLUTION.findall(below.source)) != 1:
         raise ValueError(f"{name}: below its answer there must be one folded solution with one block of Python.")

@@ -40,7 +40,10 @@ def index(lessons: dict[str, tuple[NotebookNode, str]], caption: str) -> str:
     """The list of lessons as a page. lessons: by name, the executed notebook and a line of HTML about its run."""
     rows = ""
     for name, (notebook, remark) in lessons.items():
-        title, _, one_thing = notebook.cells[0].source.partition("\n")[0].removeprefix("# ").partition(": ")
+        heading = notebook.cells[0].source.partition("\n")[0].removeprefix("# ")
+        title, one_thing = re.match(
+            r"(.+?\?|.+?(?=:)):? (.+)", heading
+        ).groups()  # "12 · Title: the one thing", "12 · Title? It"
         minutes = re.search(r"\*\*Time\*\*: (\d+ min)", notebook.cells[0].source)
         link = f'<a href="{name}.html">{html.escape(title)}</a>'
         rows += f"<tr><td>{link}<td>{html.escape(one_thing)}<td>{minutes[1] if minutes else ''}<td>{remark}\n"

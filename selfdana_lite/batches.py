@@ -1,9 +1,11 @@
-"""Which rows share a batch; nothing in it is specific to ECGs."""
+"""Which rows share a batch, and which of them cannot be used; nothing in it is specific to ECGs."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 
 def shuffled_batches(
@@ -24,3 +26,12 @@ def shuffled_batches(
 def alike_together(order: np.ndarray, alike: np.ndarray) -> np.ndarray:
     """The rows sorted by their number, and otherwise in the order given."""
     return order[np.argsort(alike[order], kind="stable")]
+
+
+def rows_not_finite(batch: Tensor | Sequence, rows: np.ndarray) -> np.ndarray:
+    """The rows of a batch that hold NaN or infinity; the batch is tensors, or lists of them, with an entry for each row."""
+    if not isinstance(batch, Tensor):
+        return np.unique(np.concatenate([rows_not_finite(part, rows) for part in batch]))
+    if not batch.is_floating_point() or (finite := batch.isfinite()).all():
+        return rows[:0]
+    return rows[~finite.flatten(1).all(dim=1).cpu().numpy()]

@@ -28,7 +28,7 @@ from selfdana_lite.downstream import Classifier
 from selfdana_lite.encoders import build_encoder
 from selfdana_lite.leads import LEAD_SETS, LEADS, lead_ids
 from selfdana_lite.loop import TrainConfig, shuffled_batches
-from selfdana_lite.objectives import Contrast, NTXent, two_halves
+from selfdana_lite.objectives import NTXent, TwoViews, two_halves
 
 COSTS = ("peak_cpu_mb", "peak_gpu_mb", "epoch_cpu_s", "epoch_gpu_s", "epoch_wall_s")
 
@@ -86,7 +86,7 @@ def training_step(job: dict, dataset: EcgDataset, device: torch.device) -> tuple
     encoder = build_encoder(job["kind"])
     encoder = TwelveSlots(encoder) if job["model"] == "per-lead+zero-pad" else encoder
     supervised = job["phase"] == "fine-tune"
-    model = Classifier(encoder, dataset.label_names, leads, frozen=False) if supervised else Contrast(encoder, NTXent())
+    model = Classifier(encoder, dataset.label_names, leads, frozen=False) if supervised else TwoViews(encoder, NTXent())
     model.to(device).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
 

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from selfdana_lite.augment import random_crop
 from selfdana_lite.encoders import Encoder
+from selfdana_lite.many_devices import gather
 
 
 def _check_views(z1: Tensor, z2: Tensor) -> None:
@@ -91,10 +92,11 @@ def two_crops(signals_mv: Tensor, generator: torch.Generator | None = None) -> t
 VIEWS = {"halves": two_halves, "crops": two_crops}
 
 
-class Contrast(nn.Module):
+class TwoViews(nn.Module):
     """An encoder with a projection head (dropped after pre-training) and a loss between two views.
 
-    Views are pairs (signals [B, k, T], lead_ids [B, k]); they need not have the same leads.
+    Views are pairs (signals [B, k, T], lead_ids [B, k]); they need not have the same leads. In several processes each
+    embeds its own rows, and the loss is that of all rows.
     """
 
     def __init__(self, encoder: Encoder, loss: nn.Module, projection_size: int = 128):
@@ -105,7 +107,7 @@ class Contrast(nn.Module):
         )
 
     def forward(self, *views: tuple[Tensor, Tensor]) -> Tensor:
-        z1, z2 = (self.project(self.encoder(signals_mv, ids)) for signals_mv, ids in views)
+        z1, z2 = (gather(self.project(self.encoder(signals_mv, ids))) for signals_mv, ids in views)
         return self.loss(z1, z2)
 
 
@@ -136,7 +138,7 @@ class MaskedFrames(nn.Module):
             with in_float32(guess):
                 scores = guess @ truth.transpose(1, 2) / self.temperature  # [B, F, F]: frame i's guess, frame j's truth
             itself = torch.arange(frames.shape[2], device=frames.device).expand(hidden.shape)
-            losses.append(F.cross_entropy(scores[hidden], itself[hidden]))
+            losses.append(gather(F.cross_entropy(scores[hidden], itself[hidden], reduction="none")).mean())
         return torch.stack(losses).mean()
 
 

@@ -15,11 +15,15 @@ from torch import Tensor, nn
 
 from selfdana_lite.augment import RandomLeadMasking, RandomLeadSelection, random_gain, random_noise
 from selfdana_lite.dataset import EcgDataset
+from selfdana_lite.draws import seeded
 from selfdana_lite.encoders import SAMPLES_PER_FRAME, Encoder
 from selfdana_lite.leads import LeadError
-from selfdana_lite.loop import TrainConfig, fit
+from selfdana_lite.loop import fit
+from selfdana_lite.many_devices import own_part
 from selfdana_lite.mixed_leads import lead_counts
-from selfdana_lite.objectives import VIEWS, Contrast, MaskedFrames, NTXent, VICReg, hide_spans
+from selfdana_lite.objectives import VIEWS, MaskedFrames, NTXent, TwoViews, VICReg, hide_spans
+from selfdana_lite.resident import batch_reader
+from selfdana_lite.train_config import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -67,22 +71,27 @@ def pretrain(
     history: one row an epoch: loss, validation_loss, learning_rate, seconds, recordings_per_s, and
         data_share, the part of the time that reading and augmenting took.
 
-    Ctrl-C (or the notebook's stop button) ends training after the step; the encoder stays usable.
+    Ctrl-C (or the notebook's stop button) ends training after the step; the encoder stays usable, and the history is
+    that of the whole epochs. Under torchrun (python -m selfdana_lite.train --help), batch_size is that of all processes
+    together, and everything is as with one of them up to rounding; files and after_epoch are the first one's.
     """
     config = config or PretrainConfig()
     for source in (dataset, validation):
         if source is not None:
             encoder.refuse_other_rate(source.sampling_rate_hz)
             _refuse_fewer_leads(source, config.lead_augmentation)
-    with torch.random.fork_rng(devices=[]):  # the head's first weights follow the seed, and nobody else's draws change
-        torch.default_generator.manual_seed(config.seed)
-        model = _objective(encoder, config).to(next(encoder.parameters()).device)
+    device = next(encoder.parameters()).device
+    with seeded(config.seed):  # the head's first weights
+        model = _objective(encoder, config).to(device)
+    readers = {part: batch_reader(part, device) for part in (dataset, validation) if part is not None}
 
     def prepare(source: EcgDataset, rows: np.ndarray, generator: torch.Generator) -> list[tuple[Tensor, ...]]:
-        device = next(encoder.parameters()).device
-        signals_mv, present = source.batch_with_gaps(rows)  # [B, 12, T], [B, 12]
-        views = draw_views(signals_mv.to(device), config, generator, present.to(device))
-        return [(*view, _hidden_frames(view[0], generator)) for view in views] if config.objective == "masked" else views
+        signals_mv, present = readers[source](rows)  # [B, 12, T], [B, 12]; with several processes only the own rows are read
+        views = draw_views(signals_mv, config, generator, present)
+        if config.objective == "masked":
+            views = [(*view, _hidden_frames(view[0], generator)) for view in views]
+        own = own_part(len(rows))  # every process draws for all rows, and so the same as one alone would
+        return [tuple(part[own] for part in view) for view in views]
 
     return fit(
         model,
@@ -112,7 +121,7 @@ def _refuse_fewer_leads(dataset: EcgDataset, augmentation: RandomLeadSelection |
 def _objective(encoder: Encoder, config: PretrainConfig) -> nn.Module:
     if config.objective == "masked":
         return MaskedFrames(encoder, temperature=config.temperature)
-    return Contrast(encoder, NTXent(config.temperature) if config.objective == "nt-xent" else VICReg())
+    return TwoViews(encoder, NTXent(config.temperature) if config.objective == "nt-xent" else VICReg())
 
 
 def _hidden_frames(signals_mv: Tensor, generator: torch.Generator) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from selfdana_lite.checkpoint import CheckpointError, load_tensors, read_tensors, write_tensors
+from selfdana_lite.many_devices import from_first, is_first
 
 
 class Run:
@@ -34,7 +35,7 @@ class Run:
         self.history.append(row)
         if self.patience is not None and better:
             self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
-        if self.path is not None:
+        if self.path is not None and is_first():
             self._save()
 
     def take_best(self) -> None:
@@ -49,9 +50,12 @@ class Run:
         write_tensors(self.path, tensors, {"settings": json.dumps(self.settings), "history": json.dumps(self.history)})
 
     def resume(self) -> None:
-        if self.path is None or not self.path.exists():
+        """Go on from the file, if it is there; in several processes, all from what the first finds in it."""
+        if self.path is None:
             return
-        tensors, metadata = read_tensors(self.path)
+        tensors, metadata = from_first(lambda: read_tensors(self.path) if self.path.exists() else ({}, {}))
+        if not tensors:
+            return
         try:
             found, history = json.loads(metadata["settings"]), json.loads(metadata["history"])
         except (KeyError, ValueError) as error:

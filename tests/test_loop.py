@@ -15,17 +15,11 @@ from small import PowerCut, differing, weights
 from torch import nn
 from torch.nn import functional as F
 
+from selfdana_lite.batches import shuffled_batches
 from selfdana_lite.checkpoint import CheckpointError, read_tensors
-from selfdana_lite.loop import (
-    VALIDATION,
-    TrainConfig,
-    TrainingError,
-    computes_bfloat16,
-    epoch_generator,
-    fit,
-    learning_rate,
-    shuffled_batches,
-)
+from selfdana_lite.draws import epoch_generator
+from selfdana_lite.loop import VALIDATION, TrainingError, fit
+from selfdana_lite.train_config import TrainConfig, computes_bfloat16, learning_rate
 
 ROWS, TRUTH = range(20), torch.tensor([[2.0], [-1.0], [0.5]])
 X = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
@@ -166,7 +160,7 @@ def test_settings_that_make_no_sense_are_refused_by_name(wrong, words):
 
 @pytest.mark.parametrize("native", [True, False])
 def test_auto_takes_bfloat16_only_where_it_is_native(monkeypatch, native):
-    monkeypatch.setattr("selfdana_lite.loop.computes_bfloat16", lambda device: native)
+    monkeypatch.setattr("selfdana_lite.train_config.computes_bfloat16", lambda device: native)
     product = {}
     for precision in ("auto", "float32", "bfloat16"):
         with TrainConfig(precision=precision).autocast(torch.device("cpu")):
@@ -356,7 +350,7 @@ def test_a_loss_that_is_not_finite_stops_training_and_leaves_the_model_as_before
         return loss * value if now == 6 else loss
 
     def prepare(rows_of, rows, generator):
-        bad_rows[:] = rows[:4].tolist()
+        bad_rows[:] = rows.tolist()
         return noisy_rows(rows_of, rows, generator)
 
     words = rf"became {value} at step 6 \(epoch 2.*Lower learning_rate \(now 0.002\)"

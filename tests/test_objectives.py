@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from small import seeded_encoder
 from torch.nn import functional as F
 
-from selfdana_lite.objectives import Contrast, MaskedFrames, NTXent, VICReg, hide_spans, two_crops, two_halves
+from selfdana_lite.objectives import MaskedFrames, NTXent, TwoViews, VICReg, hide_spans, two_crops, two_halves
 
 few_examples = settings(max_examples=30, deadline=None, derandomize=True)
 seeds = st.integers(0, 2**31)
@@ -160,7 +160,7 @@ def test_crops_are_windows_of_their_own_recording_at_places_of_their_own():
 
 def test_contrast_takes_views_with_different_leads_and_teaches_the_encoder():
     encoder = seeded_encoder()
-    model = Contrast(encoder, NTXent(0.2))
+    model = TwoViews(encoder, NTXent(0.2))
     views = [(torch.randn(8, 3, 128), torch.tensor([0, 1, 7])), (torch.randn(8, 1, 128), torch.tensor([4]))]
     model(*views).backward()
     assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in encoder.parameters())

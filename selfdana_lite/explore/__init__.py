@@ -20,6 +20,7 @@ from selfdana_lite.explore.lead_view import LeadView
 from selfdana_lite.explore.live_figure import LiveFigure, figure_html
 from selfdana_lite.explore.own_ecg import OwnEcg
 from selfdana_lite.explore.own_file import Asked, for_encoder, read_as_asked
+from selfdana_lite.explore.padding_view import PaddingView, Rival, build_rivals, padding_bill, slicing_gap
 from selfdana_lite.explore.pooling_view import PoolingChoice, PoolingView
 from selfdana_lite.explore.scores import (
     comparison_figure,
@@ -67,14 +68,17 @@ __all__ = [
     "LiveFigure",
     "Marks",
     "OwnEcg",
+    "PaddingView",
     "PoolingChoice",
     "PoolingView",
     "Pose",
+    "Rival",
     "TurningHeart",
     "WhatIf",
     "WhatIfLab",
     "WhatIfPanel",
     "answer_for",
+    "build_rivals",
     "class_colours",
     "comparison_figure",
     "cost_figure",
@@ -104,11 +108,13 @@ __all__ = [
     "limb_check",
     "limb_figure",
     "nearest_samples",
+    "padding_bill",
     "probability_figure",
     "read_as_asked",
     "redundant",
     "score_figure",
     "score_table",
+    "slicing_gap",
     "strangeness",
     "torso_svg",
     "turned",

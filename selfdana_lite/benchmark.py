@@ -47,7 +47,7 @@ def run(model: str, stage: str, seed: int, train: EcgDataset, test: EcgDataset, 
     encoder = build_encoder(kind)
     start = time.perf_counter()
     if stage == "supervised":
-        config = FineTuneConfig(epochs=25, learning_rate=2e-3, seed=seed)
+        config = FineTuneConfig(epochs=25, learning_rate=2e-3, window=1.0, seed=seed)
         any_leads = fine_tune(encoder, train, ANY, config=config)
         _refuse_unfinished(any_leads.history, config)
     elif stage == "self-supervised":

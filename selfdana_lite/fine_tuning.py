@@ -1,6 +1,7 @@
 """Fine-tuning: how much of an encoder is trained with labels, from everything to the head alone."""
 
 import copy
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from selfdana_lite.augment import random_crop
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.downstream import ANY, Classifier, on_device
 from selfdana_lite.encoders import Encoder
@@ -33,10 +35,15 @@ LEARNING_RATES = {"full": 1e-3, "partial": 1e-3, "bitfit": 1e-2, "layernorm": 1e
 class FineTuneConfig(TrainConfig):
     """The loop's settings, with our defaults for tuning on labels."""
 
-    epochs: int = 25
+    epochs: int = 40
     learning_rate: float | None = None  # None: the strategy's own, in LEARNING_RATES
+    window: float = (
+        0.5  # share of a recording that a training step sees, at a place of its own: few labels are soon learnt by heart
+    )
 
     def __post_init__(self):
+        if not 0 < self.window <= 1:
+            raise ValueError(f"window is {self.window:g}; expected a share of the recording, above 0 and up to 1.")
         if self.learning_rate is None:
             replace(self, learning_rate=LEARNING_RATES["full"])  # a twin that checks the other settings
         else:
@@ -85,6 +92,8 @@ def fine_tune(
             signals_mv, ids = random_leads(source, rows, generator)
         else:
             signals_mv, ids = source.batch(rows, leads), torch.tensor(lead_ids(leads))
+        if source is dataset:  # validation recordings are seen whole
+            signals_mv = random_crop(signals_mv, math.ceil(config.window * source.n_samples), generator)
         return on_device(device, (signals_mv, ids, targets))
 
     def loss_of(batch: list[Tensor]) -> Tensor:
@@ -135,13 +144,14 @@ def _start(
         clf = Classifier(copy.deepcopy(encoder), dataset.label_names, leads, frozen=strategy not in ("full", "partial"))
     if head is not None:
         clf.head.load_state_dict(head.state_dict())
-    tuned = {id(parameter) for parameter in _tuned_parameters(clf.encoder, strategy)}
+    tuned = {id(parameter) for parameter in tuned_parameters(clf.encoder, strategy)}
     for parameter in clf.encoder.parameters():
         parameter.requires_grad_(id(parameter) in tuned)
     return clf.to(next(encoder.parameters()).device)
 
 
-def _tuned_parameters(encoder: Encoder, strategy: str) -> list[nn.Parameter]:
+def tuned_parameters(encoder: Encoder, strategy: str) -> list[nn.Parameter]:
+    """What one of STRATEGIES trains of an encoder; a head is always trained, too."""
     if strategy == "full":
         return list(encoder.parameters())
     if strategy == "partial":

@@ -48,9 +48,13 @@ def train_on(source: str, simulated: EcgDataset, real: EcgDataset, epochs: int, 
     torch.manual_seed(seed)
     encoder = build_encoder()
     if source == "simulation":
-        return fine_tune(encoder, simulated, ANY, config=FineTuneConfig(epochs=epochs, learning_rate=2e-3, seed=seed))
+        return fine_tune(
+            encoder, simulated, ANY, config=FineTuneConfig(epochs=epochs, learning_rate=2e-3, window=1.0, seed=seed)
+        )
     if source == "real recordings":
-        return fine_tune(encoder, real, ANY, config=FineTuneConfig(epochs=REAL_EPOCHS, learning_rate=2e-3, seed=seed))
+        return fine_tune(
+            encoder, real, ANY, config=FineTuneConfig(epochs=REAL_EPOCHS, learning_rate=2e-3, window=1.0, seed=seed)
+        )
     settle_batch_norm(encoder, simulated, seed)
     if source == "simulation, head alone":
         return linear_probe(encoder, simulated, ANY, seed=seed)

@@ -386,8 +386,8 @@ def test_from_a_classifier_with_other_labels_it_does_not_go_on(recordings):
 def test_each_strategy_has_a_learning_rate_of_its_own_unless_one_is_given(recordings, monkeypatch):
     used = []
 
-    def fit(clf, dataset, prepare, loss_of, settings, **options):
-        used.append(settings.learning_rate)
+    def fit(clf, dataset, prepare, loss_of, config, **options):
+        used.append(config.learning_rate)
 
     monkeypatch.setattr(fine_tuning, "fit", fit)
     for strategy in STRATEGIES:
@@ -407,7 +407,7 @@ def test_fine_tuning_learns_what_it_is_told():
     train = small_dataset([1, 2, 3], 160, 128)
     spread = train.signals[:, 1].std(axis=1)
     told = relabelled(train, (spread > np.median(spread))[:, None].astype(int), ["large"])
-    clf = tuned(seeded_encoder(), told, "any", "full", config(epochs=8, learning_rate=3e-3))
+    clf = tuned(seeded_encoder(), told, "any", "full", config(epochs=8, learning_rate=3e-3, window=1.0))
     assert clf.history["loss"].iloc[-1] < clf.history["loss"].iloc[0]
     assert evaluate(clf, told, "II", bootstrap=0).macro_auroc > 0.85
 
@@ -458,14 +458,41 @@ def test_stopped_by_hand_there_is_a_classifier_all_the_same(recordings):
 
 def test_the_loss_is_the_mean_cross_entropy_over_classes(recordings):
     """At a learning rate of nothing, the loss of the first epoch is that of the classifier handed back."""
-    still = config(epochs=1, batch_size=120, learning_rate=1e-12, weight_decay=0)
+    still = config(epochs=1, batch_size=120, learning_rate=1e-12, weight_decay=0, window=1.0)
     clf = tuned(seeded_encoder().eval(), recordings, "I, II", "linear", still)
     probabilities = torch.from_numpy(clf.predict_proba(recordings, "I, II"))
     expected = F.binary_cross_entropy(probabilities, torch.from_numpy(recordings.labels).float()).item()
     assert clf.history["loss"][0] == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize(("leads", "window", "expected"), [("I", 0.5, 64), ("any", 0.3, 39), ("I", 1.0, 128)])
+def test_training_sees_windows_of_the_recordings_and_validation_sees_them_whole(
+    recordings, others, leads, window, expected, monkeypatch
+):
+    prepared = {}
+
+    def fit(clf, dataset, prepare, loss_of, config, *, validation, **options):
+        generator = torch.Generator().manual_seed(0)
+        prepared.update({source: prepare(source, np.arange(30), generator)[0] for source in (dataset, validation)})
+
+    monkeypatch.setattr(fine_tuning, "fit", fit)
+    fine_tune(seeded_encoder(), recordings, leads, config=config(window=window), validation=others)
+    assert prepared[recordings].shape[2] == expected
+    assert prepared[others].shape[2] == 128
+    if leads == "I":
+        whole = recordings.batch(np.arange(30), "I").unfold(2, expected, 1)  # every window: [30, 1, places, samples]
+        places = (whole == prepared[recordings][:, :, None]).all(dim=3).float().argmax(dim=2)
+        assert (whole == prepared[recordings][:, :, None]).all(dim=3).any(dim=2).all(), "pieces of the signal as it is"
+        assert (len(places.unique()) > 10) == (window < 1), "each recording at a place of its own"
+
+
 # Refusals
+
+
+@pytest.mark.parametrize("window", [0, 1.1, -0.5, float("nan")])
+def test_a_window_that_is_no_share_is_refused(window):
+    with pytest.raises(ValueError, match=r"window is .*; expected a share of the recording, above 0 and up to 1"):
+        FineTuneConfig(window=window)
 
 
 def test_a_class_absent_from_training_or_test_is_named(recordings, others):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
-from course.solutions import exercises
+from course.solutions import exercises, solved
 from nbformat import NotebookNode
 
 FOLDS = ("Hint", "Detailed hint", "Expected output")
@@ -55,7 +55,7 @@ def _opening(path: Path, notebook: NotebookNode) -> Iterator[str]:
         if word not in title:
             yield f"its first cell has no {word}"
     stated, parts = minutes(notebook)
-    if not stated or abs(stated - sum(parts)) > 5:
+    if not stated or abs(stated - sum(parts)) > 8:  # beginning and end take a little, too
         yield f"it states {stated} min, its parts add up to {sum(parts)}"
     for heading in re.findall(r"^## (.+)$", _prose(notebook), re.MULTILINE):
         if not heading.startswith(WITHOUT_MINUTES) and not re.search(r" \(\d+ min\)$", heading):
@@ -65,6 +65,7 @@ def _opening(path: Path, notebook: NotebookNode) -> Iterator[str]:
 def _exercises(notebook: NotebookNode) -> Iterator[str]:
     try:
         found = exercises(notebook)
+        solved(notebook)
     except ValueError as error:
         yield str(error)
         return
@@ -82,8 +83,8 @@ def _code(path: Path, notebook: NotebookNode) -> Iterator[str]:
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     parameters = "\n".join(cell.source for cell in code if "parameters" in cell.metadata.get("tags", []))
     names = re.findall(r"^([A-Z_]+) = ", parameters, re.MULTILINE)
-    if not {"DATA", "SEED"} <= set(names) or names[-1] != "RESULTS_PATH":
-        yield f"its parameters are {', '.join(names)}: DATA, SEED and, last, RESULTS_PATH are wanted"
+    if "DATA" not in names or not {"SEED", "SEEDS"} & set(names) or names[-1] != "RESULTS_PATH":
+        yield f"its parameters are {', '.join(names)}: DATA, SEED or SEEDS and, last, RESULTS_PATH are wanted"
     if unknown := set(notebook.metadata.get("selfdana", {}).get("full", ["no full profile"])) - set(names):
         yield f"its metadata has parameters that it does not know: {', '.join(sorted(unknown))}"
     if not any(f'course.add_column("{path.stem[:2]}"' in cell.source.replace("\n    ", "") for cell in code):

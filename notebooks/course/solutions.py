@@ -28,7 +28,7 @@ class Exercise(NamedTuple):
 
 
 def exercises(notebook: NotebookNode) -> list[Exercise]:
-    """The exercises of a lesson, in order; ValueError names one that has not its three cells."""
+    """The exercises of a lesson, in order; ValueError names one that has not its cells."""
     cells = notebook.cells
     starts = [i for i, cell in enumerate(cells) if cell.cell_type == "markdown" and HEADING.search(cell.source)]
     return [_exercise(cells[i:j]) for i, j in zip(starts, [*starts[1:], len(cells)], strict=True)]
@@ -36,23 +36,25 @@ def exercises(notebook: NotebookNode) -> list[Exercise]:
 
 def _exercise(cells: list[NotebookNode]) -> Exercise:
     name = HEADING.search(cells[0].source)[1]
-    answers = [i for i, cell in enumerate(cells) if cell.cell_type == "code" and ANSWER.search(cell.source)]
-    if len(answers) != 1:
-        raise ValueError(f'{name}: {len(answers)} cells below have a line "... = None  # your answer", not one.')
-    below = cells[answers[0] + 1] if answers[0] + 1 < len(cells) else NotebookNode(source="")
-    if len(SOLUTION.findall(below.source)) != 1:
-        raise ValueError(f"{name}: below its answer there must be one folded solution with one block of Python.")
-    return Exercise(name, cells[0], cells[answers[0]], below)
+    below = [i for i, cell in enumerate(cells) if cell.cell_type == "markdown" and SOLUTION.search(cell.source)]
+    if len(below) != 1 or len(SOLUTION.findall(cells[below[0]].source)) != 1:
+        raise ValueError(f"{name}: {len(below)} cells below have a folded solution with one block of Python, not one cell.")
+    return Exercise(name, cells[0], cells[below[0] - 1], cells[below[0]])
 
 
 def solved(notebook: NotebookNode) -> NotebookNode:
-    """A copy of a lesson with each answer replaced by the code of the solution folded below it."""
+    """A copy of a lesson with each answer replaced by the code of the solution folded below it.
+
+    ValueError names an exercise that has not its cells, or no answer to replace.
+    """
     form = copy.deepcopy(notebook)
     for exercise in exercises(form):
+        answers = ANSWER.findall(exercise.answer.source)
+        if not answers:
+            raise ValueError(f'{exercise.name}: the cell above its solution has no line "... = None  # your answer".')
         code = SOLUTION.search(exercise.solution.source)[1]
-        first, *others = ANSWER.findall(exercise.answer.source)
-        lines = exercise.answer.source.replace(first, code, 1).splitlines()
-        exercise.answer.source = "\n".join(line for line in lines if line not in others)
+        lines = exercise.answer.source.replace(answers[0], code, 1).splitlines()
+        exercise.answer.source = "\n".join(line for line in lines if line not in answers[1:])
     return form
 
 

@@ -190,8 +190,6 @@ def test_bytes_and_operations_fall_with_the_leads(values):
     gflop.index = gflop.index.astype(int)
     assert gflop.sort_index().is_monotonic_increasing
     assert gflop[12] / 12 < gflop[1] < 0.8 * gflop[12], "more than a twelfth: the trunk is always paid"
-        "more than a twelfth, because the trunk is always paid; far less than all"
-    )
     growth = gflop.sort_index().diff().dropna()
     assert growth.max() / growth.min() == pytest.approx(1, abs=0.05), "each lead costs the same"
 

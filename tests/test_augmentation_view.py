@@ -1,5 +1,6 @@
 """The augmentation view shows what the augmentations draw, and its laws are the binomial and the uniform in closed form."""
 
+import base64
 import json
 import math
 
@@ -207,6 +208,35 @@ def test_every_control_changes_what_is_shown(view):
     view.seed.value = 0
     view.lead_set.value = "3-lead"
     assert_shows(view, AugmentationChoice(4, ("I", "II", "V2"), "binomial", 0, 100), 3)
+
+
+@pytest.mark.parametrize(("name", "number"), [(SELECTION, 1), (SELECTION, 2), (MASKING, 1), (MASKING, 2)])
+def test_a_view_lies_over_the_original_where_that_is_asked(dataset, name, number):
+    view = explore.AugmentationView(dataset)
+    small = len(view.children)
+    view.seed.value = 5
+    view.over.value = (name, number)
+    assert view.children[small:] == (view.paper,)
+    drawn = views_of(AugmentationChoice(seed=5), recording_at(dataset, 0))[name][number - 1]  # of 2.5 s, the same leads
+    kept = [lead for lead in sd.LEADS if drawn.keeps(lead)]
+    lost = [lead for lead in sd.LEADS if lead not in kept]
+    assert kept
+    assert lost
+    fate = "not in the tensor" if name == SELECTION else "zeros"
+    assert f"as it was: {', '.join(kept)}; {fate}: {', '.join(lost)}." in view.paper.text
+    before, after = (
+        {trace["name"]: trace for trace in view.paper.figure["data"] if trace["line"]["width"] == width} for width in (4, 1.3)
+    )
+    for lead in kept:
+        assert after[lead]["y"] == before[lead]["y"]
+    for lead in lost:
+        y = after[lead]["y"]
+        flat = y and np.frombuffer(base64.b64decode(y["bdata"]), y["dtype"])
+        assert y == [] if name == SELECTION else len(set(flat)) == 1
+    assert view.paper.text in view.static_html()
+    view.over.value = None
+    assert len(view.children) == small
+    assert view.paper.text not in view.static_html()
 
 
 def test_the_view_follows_a_picker_and_takes_one_recording(recording):

@@ -163,8 +163,9 @@ def test_the_words_say_what_the_figure_shows(answers):
         f"with all 12 leads {answers.scores('12-lead').macro_auroc:.3f}",
         f"set of 2, {', '.join(answers.best(2))}, scores",
         "The table lacks the lead sets that would tell which lead to add next.",
-        f"GFLOP ({operations:.0%})",
-        f"MB in memory ({memory:.0%})",
+        "The cost is counted, not timed",
+        f"billion multiplications and additions ({operations:.0%})",
+        f"MB in memory for the backward pass ({memory:.0%})",
         f"to {p[-1]:.2f}.",
     ):
         assert words in said

@@ -17,34 +17,40 @@ from selfdana_lite.augment import RandomLeadMasking, RandomLeadSelection
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.explore.augmentation_figures import Drawn, count_figure, view_figure
 from selfdana_lite.explore.ecg_viewer import recording_at
+from selfdana_lite.explore.group import named
 from selfdana_lite.explore.lead_picker import LeadPicker
 from selfdana_lite.explore.lead_view import LeadView
 from selfdana_lite.explore.live_figure import LiveFigure
+from selfdana_lite.explore.over_original import describe_over, draw_over
 from selfdana_lite.leads import LEADS, LeadError
 from selfdana_lite.recording import Recording
 
 DRAWS = (10, 30, 100, 300, 1000, 3000, 10_000)
 FEW = 3  # leads: what is asked of a watch or a monitor
-SHOWN_S = 2.5
+SHOWN_S, PAPER_S = 2.5, 10.0  # beside each other; over the original
+NAMES = "Random Lead Selection", "Random Lead Masking"
+OVER = {"nothing": None} | {f"{name}, view {n}": (name, n) for name in NAMES for n in (1, 2)}
 
 
 @dataclass(frozen=True)
 class AugmentationChoice:
-    """What has been chosen: a row of the dataset, the leads there are to choose from, the law of selection, seed, draws."""
+    """What has been chosen: a row of the dataset, the leads there are to choose from, the law of selection, seed, draws, and
+    which view, if any, is drawn over the original, as (name, 1 or 2)."""
 
     row: int = 0
     leads: tuple[str, ...] = LEADS
     law: str = "uniform"
     seed: int = 0
     draws: int = 1000
+    over: tuple[str, int] | None = None
 
     @property
     def augmentations(self) -> dict[str, RandomLeadSelection | RandomLeadMasking]:
-        return {"Random Lead Selection": RandomLeadSelection(law=self.law), "Random Lead Masking": RandomLeadMasking()}
+        return dict(zip(NAMES, (RandomLeadSelection(law=self.law), RandomLeadMasking()), strict=True))
 
 
-def twelve_of(choice: AugmentationChoice, recording: Recording) -> tuple[torch.Tensor, torch.Tensor]:
-    """float32 [1, 12, samples] in the order of LEADS, NaN where a lead is absent, and present bool [1, 12].
+def twelve_of(choice: AugmentationChoice, recording: Recording, most_s: float = SHOWN_S) -> tuple[torch.Tensor, torch.Tensor]:
+    """The first seconds: float32 [1, 12, samples] in the order of LEADS, NaN where a lead is absent, and present bool [1, 12].
 
     Raises LeadError where the recording has none of the chosen leads.
     """
@@ -54,7 +60,7 @@ def twelve_of(choice: AugmentationChoice, recording: Recording) -> tuple[torch.T
             f"{recording.source or 'This recording'} has none of {', '.join(choice.leads)}; it has "
             f"{', '.join(recording.leads)}. Choose one of those."
         )
-    samples = round(min(SHOWN_S, recording.seconds) * recording.sampling_rate_hz)
+    samples = round(min(most_s, recording.seconds) * recording.sampling_rate_hz)
     signals_mv = torch.full((1, len(LEADS), samples), torch.nan)
     for place, lead in enumerate(LEADS):
         if here[place]:
@@ -62,9 +68,9 @@ def twelve_of(choice: AugmentationChoice, recording: Recording) -> tuple[torch.T
     return signals_mv, torch.tensor([here])
 
 
-def views_of(choice: AugmentationChoice, recording: Recording) -> dict[str, list[Drawn]]:
-    """Two views by each augmentation: what comes out, and whose it is."""
-    signals_mv, present = twelve_of(choice, recording)
+def views_of(choice: AugmentationChoice, recording: Recording, most_s: float = SHOWN_S) -> dict[str, list[Drawn]]:
+    """Two views by each augmentation: what comes out, and whose it is. A seed draws the same leads for any time."""
+    signals_mv, present = twelve_of(choice, recording, most_s)
     views = {}
     for name, augmentation in choice.augmentations.items():
         generator = torch.Generator().manual_seed(choice.seed)
@@ -158,24 +164,33 @@ class AugmentationView(LeadView):
         self.seed = ipywidgets.BoundedIntText(0, 0, 2**31 - 1, description="Seed", layout={"width": "190px"})
         self.again = ipywidgets.Button(description="Draw again", tooltip="Draw with the next seed")
         self.again.on_click(self._draw_again)
+        self.over = ipywidgets.Dropdown(options=OVER, description="Over the original", layout={"width": "380px"})
+        self.over.style.description_width = "120px"
+        self.paper = LiveFigure(go.Figure())
         self.views, self.counts = LiveFigure(*self._views(self.choice)), LiveFigure(*self._counts(self.choice))
-        for control in (self.recording, self.law, self.draws, self.seed):
+        for control in (self.recording, self.law, self.draws, self.seed, self.over):
             control.observe(self.redraw, "value")
         wrap = ipywidgets.Layout(flex_flow="row wrap", width="910px")
-        controls = [self.again, self.seed, self.recording, self.lead_set, ipywidgets.Label("Selection"), self.law, self.draws]
-        self.children = [ipywidgets.HBox(controls, layout=wrap), self.error, self.views, self.counts]
+        law = named(ipywidgets.HBox([ipywidgets.Label("Selection"), self.law]), "Law of selection")
+        controls = [self.again, self.seed, self.recording, self.lead_set, law, self.draws, self.over]
+        self.always = ipywidgets.HBox(controls, layout=wrap), self.error, self.views, self.counts
+        self.children = self.always
 
     def redraw(self, _change: object = None) -> None:
         with self.errors_shown():
-            chosen = self.recording.value, self.leads, self.law.value, self.seed.value, self.draws.value
+            chosen = self.recording.value, self.leads, self.law.value, self.seed.value, self.draws.value, self.over.value
             choice = AugmentationChoice(*chosen)
             views, counts = self._views(choice), self._counts(choice)  # either may refuse, before anything changes
             self.choice = choice
             self.views.show(*views)
             self.counts.show(*counts)
+            if choice.over:
+                self.paper.show(*self._over(choice))
+            self.children = (*self.always, self.paper) if choice.over else self.always
 
     def static_html(self) -> str:
-        return self.views.static_html() + self.counts.static_html()
+        paper = self.paper.static_html() if self.choice.over else ""
+        return self.views.static_html() + self.counts.static_html() + paper
 
     def _draw_again(self, _button: object) -> None:
         self.seed.value += 1
@@ -187,3 +202,9 @@ class AugmentationView(LeadView):
     def _counts(self, choice: AugmentationChoice) -> tuple[go.Figure, str]:
         _, present = twelve_of(choice, recording_at(self.source, choice.row))
         return draw_counts(choice, int(present.sum())), describe_counts(choice, int(present.sum()))
+
+    def _over(self, choice: AugmentationChoice) -> tuple[go.Figure, str]:
+        recording, (name, number) = recording_at(self.source, choice.row), choice.over
+        view = views_of(choice, recording, PAPER_S)[name][number - 1]
+        original = recording.select([lead for lead in recording.standard_leads if lead in choice.leads])
+        return draw_over(view, original, f"{name}, view {number}, seed {choice.seed}"), describe_over(view, original)

@@ -16,6 +16,7 @@ from selfdana_lite.electrodes import LimbCheck, check_limb_leads
 from selfdana_lite.explore.colours import INK
 from selfdana_lite.explore.ecg_paper import FONT
 from selfdana_lite.explore.explorer import Explorer
+from selfdana_lite.explore.group import named
 from selfdana_lite.explore.live_figure import LiveFigure
 from selfdana_lite.faults import filled, in_millivolt, split_wander
 from selfdana_lite.leads import LEAD_SETS, LEADS, LIMB_FROM_I_II, LeadError
@@ -123,7 +124,8 @@ class LeadMapper(Explorer):
         self._made: dict[str, ipywidgets.Dropdown] = {}
         self.grid = ipywidgets.GridBox(layout={"grid_template_columns": "repeat(2, 150px)"})
         self.notice, self.limb = ipywidgets.HTML(), LiveFigure(go.Figure())
-        self.children = [ipywidgets.HBox([ipywidgets.VBox([self.grid, self.notice, self.error]), self.limb])]
+        lists = named(ipywidgets.VBox([self.grid, self.notice, self.error]), "Which lead each name means")
+        self.children = [ipywidgets.HBox([lists, self.limb])]
         self.show(recording)
 
     def show(self, recording: Recording) -> None:

@@ -14,6 +14,7 @@ import ipywidgets
 import traitlets
 
 from selfdana_lite.explore.explorer import Explorer
+from selfdana_lite.explore.group import named
 from selfdana_lite.explore.torso import describe_choice, describe_lead, torso_svg
 from selfdana_lite.leads import LEAD_SETS, LEADS, LeadError, parse_leads
 
@@ -55,7 +56,8 @@ class LeadPicker(Explorer):
         }
         super().__init__()
         grid = ipywidgets.GridBox(list(self.buttons.values()), layout={"grid_template_columns": "repeat(6, 74px)"})
-        controls = ipywidgets.VBox([self.presets, grid, self.notice, self.error], layout={"width": "460px"})
+        groups = named(ipywidgets.HBox([self.presets]), "Usual lead sets"), named(grid, "Single leads")
+        controls = ipywidgets.VBox([*groups, self.notice, self.error], layout={"width": "460px"})
         self.children = [ipywidgets.HBox([self.torso, controls])]
         self.observe(self._show, "leads")
         self.leads = self.among if leads is None else leads

@@ -15,6 +15,7 @@ from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.downstream import Classifier
 from selfdana_lite.explore.ecg_paper import describe_ecg, ecg_figure
 from selfdana_lite.explore.explorer import Explorer
+from selfdana_lite.explore.group import named
 from selfdana_lite.explore.live_figure import LiveFigure
 from selfdana_lite.explore.scores import describe_scores, score_figure, score_table
 from selfdana_lite.leads import LEAD_SETS
@@ -82,7 +83,7 @@ class LeadSetExplorer(Explorer):
         self.scores = LiveFigure(*scores_of(self.choice, self.table))
         for control in (self.lead_set, self.recording):
             control.observe(self._chosen, "value")
-        controls = ipywidgets.VBox([self.lead_set, self.recording, self.error])
+        controls = ipywidgets.VBox([named(ipywidgets.HBox([self.lead_set]), "Lead set"), self.recording, self.error])
         top = ipywidgets.HBox([controls, self.shown_probabilities], layout={"min_height": "130px"})  # so that nothing jumps
         self.children = [top, self.ecg, self.scores]
 

@@ -20,6 +20,7 @@ from selfdana_lite.explore.crowd_figures import crowd_figure, describe_crowd, de
 from selfdana_lite.explore.ecg_layout import ONLY_PRESENT
 from selfdana_lite.explore.ecg_paper import describe_ecg, ecg_figure
 from selfdana_lite.explore.explorer import Explorer
+from selfdana_lite.explore.group import named
 from selfdana_lite.explore.lead_mapper import LeadMapper
 from selfdana_lite.explore.live_figure import LiveFigure
 from selfdana_lite.explore.own_file import REFUSALS, SUFFIXES, WINDOW_S, Asked, for_encoder, read_as_asked, save_uploads
@@ -54,8 +55,8 @@ class OwnEcg(Explorer):
         self.quality, self.paper, self.map, self.probabilities = (LiveFigure(go.Figure()) for _ in range(4))
         _clear(self.quality, self.paper, self.map, self.probabilities)
         self.children = [
-            ipywidgets.HBox([self.upload, self.files]),
-            ipywidgets.HBox([self.gain, self.rate_hz, self.names]),
+            named(ipywidgets.HBox([self.upload, self.files]), "File"),
+            named(ipywidgets.HBox([self.gain, self.rate_hz, self.names]), "What the file does not say"),
             *(self.notice, self.error, self.report, self.quality, self.mapping),
             *(ipywidgets.HBox([self.start_s, self.done]), self.paper, self.map, self.probabilities),
         ]

@@ -15,6 +15,7 @@ import torch
 from selfdana_lite.adapter import DimensionAdaptivePooling
 from selfdana_lite.explore.colours import FAINT, INK, LEAD_COLOURS, LEAD_DASHES
 from selfdana_lite.explore.ecg_paper import FONT
+from selfdana_lite.explore.group import named
 from selfdana_lite.explore.lead_picker import LeadPicker
 from selfdana_lite.explore.lead_view import LeadView
 from selfdana_lite.explore.live_figure import LiveFigure
@@ -181,8 +182,11 @@ class PoolingView(LeadView):
         self.table = ipywidgets.HTML(_as_html(self.choice))
         for control in (self.slots, self.op, self.fill):
             control.observe(self.redraw, "value")
-        named = [ipywidgets.Label("Merge by"), self.op, ipywidgets.Label("Fill by"), self.fill]
-        controls = ipywidgets.HBox([self.lead_set, self.slots, *named], layout={"flex_flow": "row wrap"})
+        both = [
+            named(ipywidgets.HBox([ipywidgets.Label(name), control]), name)
+            for name, control in (("Merge by", self.op), ("Fill by", self.fill))
+        ]
+        controls = ipywidgets.HBox([self.lead_set, self.slots, *both], layout={"flex_flow": "row wrap"})
         self.children = [controls, self.error, self.figure, self.table]
 
     def redraw(self, _change: object = None) -> None:

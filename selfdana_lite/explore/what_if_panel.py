@@ -55,10 +55,11 @@ def _cost_in_words(asked: WhatIf, answers: LeadAnswers) -> str:
     count, everything = len(answers.dataset), answers.costs.loc[len(answers.leads)]
     operations, memory = cost_shares(asked, answers)
     return (
-        f"Counted in a step of fine-tuning on {min(COUNTED, count)} recordings: an epoch over these {count} takes "
-        f"{operations * everything['gflop'] * count:.3g} of {everything['gflop'] * count:.3g} GFLOP "
-        f"({operations:.0%}), and a recording keeps {memory * everything['kept_mb']:.2f} of {everything['kept_mb']:.2f} MB in "
-        f"memory ({memory:.0%})."
+        f"The cost is counted, not timed, in a step of fine-tuning on {min(COUNTED, count)} recordings: once through these "
+        f"{count} (an epoch) takes {operations * everything['gflop'] * count:.3g} of "
+        f"{everything['gflop'] * count:.3g} billion multiplications and additions ({operations:.0%}), and each recording keeps "
+        f"{memory * everything['kept_mb']:.2f} of {everything['kept_mb']:.2f} MB in memory for the backward pass ({memory:.0%}). "
+        f"How many seconds that is depends on the machine."
     )
 
 

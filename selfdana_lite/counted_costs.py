@@ -13,7 +13,7 @@ import torch
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.leads import LEAD_SETS
 from selfdana_lite.meter import count_work, training_step
-from selfdana_lite.resources import BASELINES, refuse_unknown_job
+from selfdana_lite.resources import models_of, refuse_unknown_job
 
 COUNTED = ("gflop_per_recording", "tensor_mb")
 
@@ -33,8 +33,7 @@ def count_costs(
     """
     lead_sets = tuple(lead_sets)
     refuse_unknown_job(encoder, phase, lead_sets, dataset.leads)
-    models = dict(zip(BASELINES, ("zero-pad", "zero-pad-sliced", encoder), strict=True)) | {encoder: encoder}
-    rows = [(model, kind, name) for model, kind in models.items() for name in lead_sets]
+    rows = [(model, kind, name) for model, kind in models_of(encoder).items() for name in lead_sets]
     return pd.DataFrame([_count(dataset, phase, batch_size, *row) for row in rows])
 
 

@@ -68,8 +68,9 @@ def measure_resources(
         raise ValueError(f"repeats is {repeats}; an epoch is measured in at least 1 part.")
     common = {"phase": phase, "device": device or ("cuda" if torch.cuda.is_available() else "cpu"), "repeats": repeats}
     common |= {"precision": TrainConfig(precision=precision).precision}
-    models = dict(zip(BASELINES, ("zero-pad", "zero-pad-sliced", encoder, "zero-pad-lean"), strict=True)) | {encoder: encoder}
-    rows = [{"model": model, "kind": kind, "lead_set": name} for model, kind in models.items() for name in lead_sets]
+    rows = [
+        {"model": model, "kind": kind, "lead_set": name} for model, kind in models_of(encoder).items() for name in lead_sets
+    ]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "dataset"  # a memory map: what other processes open without unpacking it into their memory
         facts = {name: getattr(dataset, name) for name in ("leads", "sampling_rate_hz", "label_names", "source")}
@@ -77,6 +78,12 @@ def measure_resources(
         bar = tqdm(rows, unit=" rows", disable=not progress)
         table = pd.DataFrame([_in_fresh_process(row | common | {"dataset": str(path)}) for row in bar])
     return add_ratios(table)
+
+
+def models_of(encoder: str) -> dict[str, str]:
+    """The models of a table and the kind of encoder that each is built of: the baselines, then the encoder."""
+    kinds = ("zero-pad", "zero-pad-sliced", encoder, "zero-pad-lean")
+    return dict(zip(BASELINES, kinds, strict=True)) | {encoder: encoder}
 
 
 def refuse_unknown_job(encoder: str, phase: str, lead_sets: Sequence[str], leads: Sequence[str]) -> None:

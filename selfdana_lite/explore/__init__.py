@@ -5,6 +5,8 @@ from selfdana_lite.explore.colours import CLASS_COLOURS, LEAD_COLOURS, LEAD_DASH
 from selfdana_lite.explore.cost_chart import CostChart, cost_figure, describe_costs
 from selfdana_lite.explore.crowd import Answer, Crowd, Crowds, answer_for, crowd_of, nearest_samples, strangeness, what_if_file
 from selfdana_lite.explore.crowd_figures import crowd_figure, describe_crowd, describe_probabilities, probability_figure
+from selfdana_lite.explore.design_chart import describe_designs, design_figure
+from selfdana_lite.explore.differences import describe_differences, difference_figure
 from selfdana_lite.explore.ecg_layout import LAYOUTS
 from selfdana_lite.explore.ecg_marks import Marks, describe_marks, find_marks
 from selfdana_lite.explore.ecg_paper import describe_ecg, ecg_figure
@@ -21,6 +23,7 @@ from selfdana_lite.explore.live_figure import LiveFigure, figure_html
 from selfdana_lite.explore.own_ecg import OwnEcg
 from selfdana_lite.explore.own_file import Asked, for_encoder, read_as_asked
 from selfdana_lite.explore.padding_view import PaddingView, Rival, build_rivals, padding_bill, slicing_gap
+from selfdana_lite.explore.paired_view import PairedView
 from selfdana_lite.explore.pooling_view import PoolingChoice, PoolingView
 from selfdana_lite.explore.scores import (
     comparison_figure,
@@ -69,6 +72,7 @@ __all__ = [
     "Marks",
     "OwnEcg",
     "PaddingView",
+    "PairedView",
     "PoolingChoice",
     "PoolingView",
     "Pose",
@@ -88,6 +92,8 @@ __all__ = [
     "describe_comparison",
     "describe_costs",
     "describe_crowd",
+    "describe_designs",
+    "describe_differences",
     "describe_ecg",
     "describe_heart",
     "describe_lattice",
@@ -96,6 +102,8 @@ __all__ = [
     "describe_marks",
     "describe_probabilities",
     "describe_scores",
+    "design_figure",
+    "difference_figure",
     "draw_heart",
     "ecg_figure",
     "figure_html",

@@ -1,6 +1,6 @@
 """Which small encoder knows most for its cost? The designs that were tried before one became the default.
 
-    python -m selfdana_lite.design_search ARCHIVE RESULTS.csv
+    python -m selfdana_lite.design_search ARCHIVE RESULTS.csv --readme README.md
 
 Every design is pre-trained without labels on folds 1 to 8, with the same data, epochs and seed, and scored by linear
 probes that are trained on six of these folds and asked about the two others, four times over: fold 9 is not looked at.
@@ -25,6 +25,7 @@ from selfdana_lite.downstream import Classifier, evaluate, linear_probe
 from selfdana_lite.encoders import Encoder, build_encoder
 from selfdana_lite.leads import LEAD_SETS
 from selfdana_lite.loop import TrainConfig
+from selfdana_lite.markdown import markdown_table, write_section
 from selfdana_lite.meter import count_work
 from selfdana_lite.pretraining import PretrainConfig, pretrain
 
@@ -125,12 +126,33 @@ def unbeaten(costs: pd.Series, scores: pd.Series) -> pd.Series:
     return pd.Series(~(no_worse & better).any(axis=1), index=costs.index)
 
 
+def table(results: pd.DataFrame) -> str:
+    """In Markdown, a row a design: its size, its costs, its scores, and whether another design beats it."""
+    kept = [results[f"tensor_mb, {name}"] for name in ("12-lead", "1-lead")]
+    work = [1000 * results[f"gflop_per_recording, {name}"] for name in ("12-lead", "1-lead")]
+    mean = results[list(LEAD_SETS)].mean(axis=1)
+    front = [unbeaten(costs, mean) for costs in kept]
+    shown = pd.DataFrame(
+        {
+            "design": results["design"],
+            "parameters": [f"{count:,}" for count in results["parameters"]],
+            "MB": [f"{twelve:.0f} / {one:.0f}" for twelve, one in zip(*kept, strict=True)],
+            "MFLOP": [f"{twelve:.0f} / {one:.0f}" for twelve, one in zip(*work, strict=True)],
+            **{name: [f"{score:.3f}" for score in results[name]] for name in LEAD_SETS},
+            "mean": [f"{score:.3f}" for score in mean],
+            "unbeaten for its MB at": [" and ".join(["12"] * twelve + ["1"] * one) for twelve, one in zip(*front, strict=True)],
+        }
+    )
+    return markdown_table(shown)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The command line above."""
     parser = argparse.ArgumentParser(prog="python -m selfdana_lite.design_search", description=__doc__.splitlines()[0])
     parser.add_argument("archive", type=Path)
     parser.add_argument("results", type=Path, help="CSV to write, or to go on with")
-    parser.add_argument("--epochs", type=int, default=40, help="of pre-training")
+    parser.add_argument("--epochs", type=int, default=30, help="of pre-training")
+    parser.add_argument("--readme", type=Path, help="where to write the table, between the markers for designs")
     options = parser.parse_args(arguments)
 
     dataset = EcgDataset.open(options.archive).where(folds=range(1, 9))
@@ -143,7 +165,14 @@ def main(arguments: list[str] | None = None) -> None:
         unfinished = options.results.with_name(f".{options.results.name}.unfinished")
         results.to_csv(unfinished, index=False)
         unfinished.replace(options.results)  # so that a kill while writing loses nothing
-    print(results.round(3).to_string(index=False))
+    text = (
+        f"Pre-trained for {options.epochs} epochs on the {len(dataset)} recordings of folds 1 to 8, one seed; macro AUROC of "
+        f"linear probes across these folds, mean over four pairs of folds held out. MB are kept for the backward pass of a "
+        f"batch of 64, MFLOP are of a training step for one recording; both at 12 leads / at 1.\n\n{table(results)}"
+    )
+    print(text)
+    if options.readme:
+        write_section(options.readme, "designs", text)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from small import small_dataset
 import selfdana_lite as sd
 from selfdana_lite import design_search
 from selfdana_lite.dataset import write_dataset
-from selfdana_lite.design_search import DEFAULT, DESIGNS, MIXING, build, counted_costs, held_out_auroc, main, unbeaten
+from selfdana_lite.design_search import DEFAULT, DESIGNS, MIXING, build, counted_costs, held_out_auroc, main, table, unbeaten
 from selfdana_lite.downstream import linear_probe
 
 
@@ -74,13 +74,13 @@ def test_the_score_is_of_folds_that_the_probe_did_not_see(monkeypatch):
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=9))
 def test_the_front_is_what_no_other_row_beats(rows):
-    table = pd.DataFrame(rows, columns=["cost", "score"])
+    points = pd.DataFrame(rows, columns=["cost", "score"])
     beaten = {
         i
         for i, j in itertools.permutations(range(len(rows)), 2)
         if rows[j][0] <= rows[i][0] and rows[j][1] >= rows[i][1] and rows[j] != rows[i]
     }
-    assert set(np.flatnonzero(~unbeaten(table["cost"], table["score"]))) == beaten
+    assert set(np.flatnonzero(~unbeaten(points["cost"], points["score"]))) == beaten
 
 
 def test_a_search_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
@@ -104,3 +104,17 @@ def test_a_search_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
     pd.testing.assert_frame_equal(pd.read_csv(path), results, atol=1e-6)
     with pytest.raises(SystemExit):
         main([*arguments[:2], "--epochs", "2"])
+
+
+def test_the_table_says_who_is_unbeaten_at_which_count_of_leads():
+    facts = {
+        "parameters": [1000, 2000, 3000],
+        "tensor_mb, 12-lead": [50.0, 20.0, 90.0],
+        "tensor_mb, 1-lead": [10.0, 20.0, 30.0],
+    }
+    facts |= {f"gflop_per_recording, {name}": [0.06, 0.05, 0.1] for name in ("12-lead", "1-lead")}
+    results = pd.DataFrame({"design": ["default", "zero-pad-lean", "wider stem"], **facts})
+    results = results.assign(**{name: [0.85, 0.84, 0.85] for name in sd.LEAD_SETS})
+    default, lean, wider = (line.split(" | ") for line in table(results).splitlines()[2:])
+    assert default[1:4] == ["1,000", "50 / 10", "60 / 60"]
+    assert [row[-1] for row in (default, lean, wider)] == ["12 and 1 |", "12 |", " |"]

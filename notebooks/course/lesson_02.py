@@ -146,14 +146,14 @@ def check_kernel(kernel: Tensor | None, conv: nn.Conv1d, signals_mv: Tensor, lea
     found, wanted = list(kernel.shape), [len(weight), len(ids), weight.shape[2]]
     slips = [
         (found == list(weight.shape), "this is the whole kernel, still with a column for every lead"),
-        (found == list(weight[ids].shape), "the first axis was sliced. It counts output channels; leads are the second axis"),
+        (
+            found == [len(ids), *weight.shape[1:]],
+            "the first axis was sliced. It counts output channels; leads are the second axis",
+        ),
         (found[:2] == [wanted[0], 1], "the columns were merged into one. Each lead keeps its own"),
         (found != wanted, f"the shape is {found}; wanted is {wanted}: output channels, leads that are there, kernel length"),
         (found == wanted and kernel.equal(weight[:, : len(ids)]), "these are the first columns. V2 is not the third of twelve"),
-        (
-            found == wanted and sorted(map(str, kernel.unbind(1))) == sorted(map(str, weight[:, ids].unbind(1))),
-            "the columns are right, but in another order than the leads of the signals",
-        ),
+        (found == wanted and _columns(kernel) == _columns(weight[:, ids]), "the columns are in another order than the leads"),
     ]
     same = found == wanted and kernel.equal(weight[:, ids])
     gap = largest_gap(conv, signals_mv, leads)
@@ -161,6 +161,11 @@ def check_kernel(kernel: Tensor | None, conv: nn.Conv1d, signals_mv: Tensor, lea
         f"{found} does the work of {list(weight.shape)}; on these recordings the two differ by {gap:.0e} of the largest number"
     )
     return check_that(kernel, same, praise, slips, "the shape is right, but these are not the columns of the leads there")
+
+
+def _columns(kernel: Tensor) -> set[tuple[float, ...]]:
+    """The columns of a kernel [C, leads, K], in no order."""
+    return {tuple(column.flatten().tolist()) for column in kernel.unbind(dim=1)}
 
 
 def check_breaking(letters: Iterable[str] | None) -> str:
@@ -193,8 +198,7 @@ def check_zeros(share: float | None, n_leads: int = 1) -> str:
     wrong = {
         n_leads / twelve: "this is the share of what is there. The zeros are the rest",
         100 * right: "this is in percent. Give a share between 0 and 1",
-        twelve - n_leads: "this is how many leads are zeros. Of how many?",
-        (twelve - n_leads) / n_leads: "this is how many zeros there are for each real sample. Divide by all of them",
+        twelve - n_leads: "this is how many leads are zeros. Divide by how many go in",
     }
     praise = f"{right:.1%} of what the network is given says nothing"
     return check_number(share, right, praise, wrong, f"{twelve} leads go in, and {n_leads} of them is real", tolerance=0.002)

@@ -81,6 +81,24 @@ def test_a_page_shows_what_the_widgets_showed(site):
     assert "<p>Chosen: I, II. III, aVR, aVL, aVF can be computed from I and II.</p>" in page
     assert page.count("data-lead=") == 12
     assert "widget-view" not in page
+    assert "V2 False" not in page  # the picker's words say it
+    assert "go</" not in page
+
+
+def test_a_page_does_not_show_where_results_were_written(site):
+    assert "results.csv" not in (site[0] / "90_sound.html").read_text().replace("open(RESULTS_PATH", "")
+
+
+@pytest.mark.parametrize(
+    ("source", "tags", "hidden"),
+    [
+        ('# Parameters\nRESULTS_PATH = "/home/me/results.csv"\n', ["injected-parameters"], True),
+        ('# Parameters\nRESULTS_PATH = "here.csv"\nEPOCHS = 40\n', ["injected-parameters"], False),  # how it was run
+        ('RESULTS_PATH = ""', ["parameters"], False),
+    ],
+)
+def test_only_the_place_of_results_is_hidden(source, tags, hidden):
+    assert website.only_says_where(new_code_cell(source, metadata={"tags": tags})) == hidden
 
 
 def test_formulas_are_drawn_by_the_browser_itself(site):

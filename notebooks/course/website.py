@@ -22,7 +22,8 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 FIGURE = "application/vnd.plotly.v1+json"
 WITHOUT_MATHJAX = "{% extends 'index.html.j2' %}{% block html_head_js_mathjax %}{% endblock %}"
 STYLE = """body{font:17px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a}
-table{border-collapse:collapse}td,th{padding:.4rem .8rem;text-align:left;border-bottom:1px solid #ccc;vertical-align:top}"""
+table{border-collapse:collapse}td,th{padding:.4rem .8rem;text-align:left;border-bottom:1px solid #ccc;vertical-align:top}
+td:nth-child(n+3){white-space:nowrap}"""
 ABOUT = """These pages are the lessons of selfdana_lite as they ran on this machine. Hints and solutions open on a click,
 figures can be zoomed, widgets stand still. To move them and to answer the exercises, open the notebooks:
 <code>make lab</code>."""
@@ -40,11 +41,12 @@ def index(lessons: dict[str, tuple[NotebookNode, str]], caption: str) -> str:
     """The list of lessons as a page. lessons: by name, the executed notebook and a line of HTML about its run."""
     rows = ""
     for name, (notebook, remark) in lessons.items():
-        heading = notebook.cells[0].source.partition("\n")[0].removeprefix("# ")
+        # Not the first cell: where a lesson stopped, papermill puts words of its own above it.
+        opening = next(cell.source for cell in notebook.cells if cell.cell_type == "markdown" and cell.source.startswith("# "))
         title, one_thing = re.match(
-            r"(.+?\?|.+?(?=:)):? (.+)", heading
+            r"# (.+?\?|.+?(?=:)):? (.+)", opening
         ).groups()  # "12 · Title: the one thing", "12 · Title? It"
-        minutes = re.search(r"\*\*Time\*\*: (\d+ min)", notebook.cells[0].source)
+        minutes = re.search(r"\*\*Time\*\*: (\d+ min)", opening)
         link = f'<a href="{name}.html">{html.escape(title)}</a>'
         rows += f"<tr><td>{link}<td>{html.escape(one_thing)}<td>{minutes[1] if minutes else ''}<td>{remark}\n"
     return (
@@ -58,6 +60,7 @@ def page(notebook: NotebookNode, title: str) -> str:
     """An executed notebook as a page."""
     still = copy.deepcopy(notebook)
     widgets = still.metadata.pop("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
+    still.cells = [cell for cell in still.cells if not only_says_where(cell)]
     for cell in still.cells:
         if cell.cell_type == "markdown":
             cell.source = readable(cell.source)
@@ -67,6 +70,12 @@ def page(notebook: NotebookNode, title: str) -> str:
     # Without require.js: where it is loaded, plotly registers with it and is not found by the figures.
     exporter = HTMLExporter(raw_template=WITHOUT_MATHJAX, require_js_url="")
     return exporter.from_notebook_node(still, resources={"metadata": {"name": title}})[0]
+
+
+def only_says_where(cell: NotebookNode) -> bool:
+    """Whether a cell holds nothing but the place on this machine where papermill was told to write results."""
+    injected = "injected-parameters" in cell.metadata.get("tags", [])
+    return injected and all(line.startswith(("#", "RESULTS_PATH")) for line in cell.source.splitlines())
 
 
 def readable(markdown: str) -> str:
@@ -93,15 +102,21 @@ def shown_by_widget(model_id: str, widgets: dict) -> Iterator[NotebookNode]:
         yield new_output("display_data", {"text/html": f"<p>{html.escape(state['text'])}</p>"})
     elif "svg" in state:  # the torso of a LeadPicker
         yield new_output("display_data", {"text/html": f"{state['svg']}<p>{html.escape(state['text'])}</p>"})
-    elif (value := value_of(state)) is not None:
+    elif (value := value_of(widget)) is not None:
         kind = "text/html" if widget["model_name"].startswith("HTML") else "text/plain"
         yield new_output("display_data", {kind: f"{state.get('description', '')} {value}".strip()})
     for child in state.get("children", []):
         yield from shown_by_widget(child.removeprefix("IPY_MODEL_"), widgets)
 
 
-def value_of(state: dict) -> str | float | None:
-    """What a control is set to: its number, text or chosen option; None for a box or a button."""
+def value_of(widget: dict) -> str | float | None:
+    """What a control is set to: its number, text or chosen option; None for a box or a button.
+
+    Twelve buttons that are on or off say less than the words of the picker they belong to.
+    """
+    state = widget["state"]
+    if widget["model_name"] == "ToggleButtonModel":
+        return None
     if state.get("_options_labels") and isinstance(state.get("index"), int):
         return state["_options_labels"][state["index"]]
     return state["value"] if isinstance(state.get("value"), str | int | float) else None

@@ -17,7 +17,7 @@ from selfdana_lite.explore.padding_view import bill_figure, describe_bill
 from selfdana_lite.leads import lead_ids
 
 sys.path.append(str(ROOT / "notebooks"))
-from course import lesson_02
+from course import lesson_02, padding_lab
 
 LEADS = "I, II, V2"
 lead_sets = st.lists(st.sampled_from(sd.LEADS), min_size=1, unique=True)
@@ -119,39 +119,39 @@ def test_check_zeros(share, said):
 @given(leads=lead_sets, seed=st.integers(0, 99), bias=st.booleans(), stride=st.integers(1, 3))
 def test_zeros_and_slices_are_one_function(dataset, leads, seed, bias, stride):
     conv = seeded_conv(seed, bias=bias, stride=stride)
-    assert lesson_02.largest_gap(conv, dataset.batch(range(8), leads), leads) < 1e-6  # float32 rounds at 1e-7
+    assert padding_lab.largest_gap(conv, dataset.batch(range(8), leads), leads) < 1e-6  # float32 rounds at 1e-7
 
 
 def test_the_proof_by_loops(signals_mv):
     """The sum over leads, lags and nothing else, written out for one output."""
     ids, padded_mv = lead_ids(LEADS), nn.functional.pad(signals_mv, (2, 2))
     by_hand = sum(WEIGHT[3, lead, lag] * padded_mv[0, place, 100 + lag] for place, lead in enumerate(ids) for lag in range(5))
-    assert lesson_02.sliced(CONV, LEADS)(signals_mv)[0, 3, 100].item() == pytest.approx(by_hand.item(), abs=1e-6)
+    assert padding_lab.sliced(CONV, LEADS)(signals_mv)[0, 3, 100].item() == pytest.approx(by_hand.item(), abs=1e-6)
 
 
 def test_the_gradient_of_an_absent_lead_is_zero(signals_mv):
     conv = seeded_conv(bias=False)
-    conv(lesson_02.filled(signals_mv, LEADS)).square().sum().backward()
+    conv(padding_lab.filled(signals_mv, LEADS)).square().sum().backward()
     there = conv.weight.grad.abs().sum(dim=(0, 2)) > 0  # [12]
     assert there.nonzero().flatten().tolist() == lead_ids(LEADS)
 
 
-@pytest.mark.parametrize("letter", lesson_02.PREPARATIONS)
+@pytest.mark.parametrize("letter", padding_lab.PREPARATIONS)
 def test_the_four_preparations_do_as_the_exercise_says(signals_mv, letter):
-    gap = lesson_02.largest_gap(CONV, signals_mv, LEADS, lesson_02.PREPARATIONS[letter])
-    assert (gap > 0.01) == (letter in lesson_02.BREAKING)
+    gap = padding_lab.largest_gap(CONV, signals_mv, LEADS, padding_lab.PREPARATIONS[letter])
+    assert (gap > 0.01) == (letter in padding_lab.BREAKING)
 
 
 def test_a_kernel_of_the_wrong_leads_is_far_off(signals_mv, monkeypatch):
-    monkeypatch.setattr(lesson_02, "lead_ids", lambda leads: [0, 1, 8] if leads == "wrong" else lead_ids(leads))
-    padded, wrong = CONV(lesson_02.filled(signals_mv, LEADS)), lesson_02.sliced(CONV, "wrong")(signals_mv)
+    monkeypatch.setattr(padding_lab, "lead_ids", lambda leads: [0, 1, 8] if leads == "wrong" else lead_ids(leads))
+    padded, wrong = CONV(padding_lab.filled(signals_mv, LEADS)), padding_lab.sliced(CONV, "wrong")(signals_mv)
     assert (padded - wrong).abs().max() / padded.abs().max() > 0.1
 
 
 def test_what_is_filled_in(signals_mv):
     absent = [row for row in range(12) if row not in lead_ids(LEADS)]
     for filler, expected in {"zeros": 0 * signals_mv[:, :1], "copies of the first lead": signals_mv[:, :1]}.items():
-        twelve = lesson_02.filled(signals_mv, LEADS, filler)
+        twelve = padding_lab.filled(signals_mv, LEADS, filler)
         assert twelve[:, lead_ids(LEADS)].equal(signals_mv)
         assert (twelve[:, absent] == expected).all()
 
@@ -159,14 +159,14 @@ def test_what_is_filled_in(signals_mv):
 def test_batch_norm_takes_zeros_to_minus_the_mean(signals_mv):
     centred = torch.randn(20, 12, 50, generator=torch.Generator().manual_seed(0))
     centred -= centred.mean(dim=(0, 2), keepdim=True)
-    assert lesson_02.batch_norm_gap(CONV, centred, signals_mv, LEADS) < 1e-5  # no mean to take away
-    assert lesson_02.batch_norm_gap(CONV, centred + 1, signals_mv, LEADS) > 0.1
+    assert padding_lab.batch_norm_gap(CONV, centred, signals_mv, LEADS) < 1e-5  # no mean to take away
+    assert padding_lab.batch_norm_gap(CONV, centred + 1, signals_mv, LEADS) > 0.1
 
 
 def test_drift_is_one_for_a_stranger():
     embeddings = torch.eye(12)  # any two are equally far apart
-    assert lesson_02.drift(embeddings, embeddings) == 0
-    assert lesson_02.drift(embeddings, embeddings.roll(1, dims=0)) == pytest.approx(1)
+    assert padding_lab.drift(embeddings, embeddings) == 0
+    assert padding_lab.drift(embeddings, embeddings.roll(1, dims=0)) == pytest.approx(1)
 
 
 # The bill
@@ -209,8 +209,8 @@ def test_the_clock_meets_everybody_in_every_round(rivals, dataset, monkeypatch):
     def step(rival, dataset, leads):
         return lambda rows: asked.append((id(rival), leads, len(rows)))
 
-    monkeypatch.setattr(lesson_02, "training_step", step)
-    table = lesson_02.time_rivals(rivals, dataset, batch=4, repeats=2)
+    monkeypatch.setattr(padding_lab, "training_step", step)
+    table = padding_lab.time_rivals(rivals, dataset, batch=4, repeats=2)
     assert len(table) == 4 * 6
     rounds = [asked[i : i + 24] for i in range(0, len(asked), 24)]
     assert [len(set(turn)) for turn in rounds] == [24, 24, 24]  # the first round is not counted
@@ -222,7 +222,7 @@ def test_the_clock_meets_everybody_in_every_round(rivals, dataset, monkeypatch):
 
 def test_the_lines_show_the_bill(rivals, dataset):
     bill = explore.padding_bill(rivals, dataset, LEADS).assign(cpu_ms=2.0, low=1.5, high=3.0)
-    figure = lesson_02.bill_lines(bill)
+    figure = padding_lab.bill_lines(bill)
     assert [trace.y[0] for trace in figure.data[:3]] == bill.loc[0, ["mflop", "kept_kb", "cpu_ms"]].tolist()
     assert len({(trace.line.color, trace.line.dash) for trace in figure.data}) == 4
     assert (figure.data[2].error_y.array[0], figure.data[2].error_y.arrayminus[0]) == (1.0, 0.5)

@@ -219,15 +219,15 @@ def test_by_hand_and_by_the_library_agree(measured):
 
 
 def test_the_game_is_learnt(measured):
-    """The loss falls by a fifth at least; the other half is found three times as often as by the untrained twin."""
+    """The loss falls by a fifth at least; the other half is found 0.1 more often than by the twin."""
     mine = measured.loc["pre-trained"]
     assert mine["loss"] < 0.8 * mine["first loss"] < mine["blind loss"]
-    assert mine["found"] > 3 * measured.loc["untrained", "found"]
+    assert mine["found"] > measured.loc["untrained", "found"] + 0.1
     assert mine["found"] > 10 / 127  # ten times chance
 
 
 def test_pre_training_knows_more_than_its_untrained_twin(measured):
-    """On average over the lead sets; one head for any leads. Measured +0.03 to +0.04, asked for +0.005."""
+    """On average over the lead sets; one head for any leads. Measured +0.04 with two kinds of encoder, asked for +0.005."""
     assert measured.loc["pre-trained", "probe"] > measured.loc["untrained", "probe"] + 0.005
     assert measured.loc["untrained", "probe"] > 0.58, "random features are a strong control"
 

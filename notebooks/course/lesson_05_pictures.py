@@ -10,6 +10,7 @@ from selfdana_lite.explore import Explorer, LiveFigure
 from selfdana_lite.explore.colours import CHOSEN, FAINT, INK, MODEL_COLOURS, OTHER
 
 LOSS, HELD_OUT = MODEL_COLOURS[:2]
+GRID = "#e4e4e4"
 NEAREST = 5  # candidates that are called near
 
 
@@ -25,7 +26,7 @@ def circle_figure(z1: np.ndarray, z2: np.ndarray) -> go.Figure:
             figure.add_trace(arrow.update(marker={"color": colour, "size": [1, 9]}, textposition="top center"))
     at = np.linspace(0, 2 * np.pi, 181)
     figure.add_trace(go.Scatter(x=np.cos(at), y=np.sin(at), line={"color": FAINT, "width": 1}, showlegend=False))
-    axis = {"range": [-1.3, 1.3], "zeroline": False, "gridcolor": "#e4e4e4"}
+    axis = {"range": [-1.3, 1.3], "zeroline": False, "gridcolor": GRID}
     figure.update_layout(xaxis=axis, yaxis=axis | {"scaleanchor": "x"}, width=620, height=420, plot_bgcolor="white")
     return figure.update_layout(title="Six embeddings: three recordings, two halves each", margin={"t": 45, "b": 30})
 
@@ -37,7 +38,10 @@ def curves(history: list[dict], probes: dict[int, float], untrained: float, blin
     """
     epochs = [row["epoch"] for row in history]
     figure = make_subplots(1, 2, subplot_titles=("Loss: the game", "Probe: what we want"), horizontal_spacing=0.1)
-    for column, name, colour, dash in (("loss", "learnt from", LOSS, "solid"), ("validation_loss", "others", HELD_OUT, "dot")):
+    for column, name, colour, dash in (
+        ("loss", "learnt from", LOSS, "solid"),
+        ("validation_loss", "other patients", HELD_OUT, "dot"),
+    ):
         line = {"color": colour, "dash": dash, "width": 3}
         loss = [row[column] for row in history]
         figure.add_trace(go.Scatter(x=epochs, y=loss, name=name, line=line, mode="lines+markers"), 1, 1)
@@ -46,7 +50,7 @@ def curves(history: list[dict], probes: dict[int, float], untrained: float, blin
     figure.add_hline(blind, line={"color": FAINT, "dash": "dash"}, annotation={"text": "blind guess"}, row=1, col=1)
     figure.add_hline(untrained, line={"color": OTHER, "dash": "dash"}, annotation={"text": "untrained twin"}, row=1, col=2)
     figure.add_hline(0.5, line={"color": FAINT, "dash": "dash"}, annotation={"text": "chance"}, row=1, col=2)
-    figure.update_xaxes(title="epoch").update_yaxes(title="NT-Xent", row=1, col=1)
+    figure.update_xaxes(title="epoch").update_yaxes(gridcolor=GRID).update_yaxes(title="NT-Xent", row=1, col=1)
     figure.update_yaxes(title="macro AUROC", range=[0.45, 1], row=1, col=2)
     figure.update_layout(width=960, height=360, margin={"t": 45, "b": 45}, font={"color": INK}, plot_bgcolor="white")
     return figure, describe_curves(history, probes, untrained, blind)
@@ -69,7 +73,11 @@ def describe_curves(history: list[dict], probes: dict[int, float], untrained: fl
 
 def spoilt_figure(table: pd.DataFrame) -> go.Figure:
     """Loss, found halves and probe of each encoder of Part 6, side by side; ticks where knowing nothing would be."""
-    panels = {"loss": "Loss, and a blind guess", "found": "Other halves found", "probe": "Probe, and the untrained twin"}
+    panels = {
+        "loss": "Loss (tick: blind guess)",
+        "found": "Other halves found (tick: untrained)",
+        "probe": "Probe (tick: untrained)",
+    }
     figure = make_subplots(1, 3, subplot_titles=list(panels.values()), shared_yaxes=True, horizontal_spacing=0.05)
     for column, measure in enumerate(panels, 1):
         nothing = table["blind loss"] if measure == "loss" else [table.loc["untrained", measure]] * len(table)
@@ -77,7 +85,7 @@ def spoilt_figure(table: pd.DataFrame) -> go.Figure:
         figure.add_bar(**bar, row=1, col=column)
         tick = {"symbol": "line-ns", "size": 20, "line": {"width": 3, "color": INK}}
         figure.add_scatter(x=nothing, y=table.index, mode="markers", marker=tick, row=1, col=column)
-    figure.update_yaxes(autorange="reversed").update_xaxes(range=[0.4, 0.9], row=1, col=3)
+    figure.update_yaxes(autorange="reversed").update_xaxes(gridcolor=GRID).update_xaxes(range=[0.4, 0.9], row=1, col=3)
     return figure.update_layout(width=1000, height=330, margin={"t": 40, "b": 30}, showlegend=False, plot_bgcolor="white")
 
 
@@ -99,7 +107,8 @@ def temperature_figure(cosines: np.ndarray, partner: int, temperature: float) ->
             for name, rows, colour, symbol, size in marks
         ]
     )  # fmt: skip
-    figure.update_xaxes(title="cosine similarity to the anchor").update_yaxes(title="probability", range=[-0.03, 1.03])
+    figure.update_xaxes(title="cosine similarity to the anchor", gridcolor=GRID)
+    figure.update_yaxes(title="probability", range=[-0.03, 1.03], gridcolor=GRID)
     title = f"Temperature {temperature:.3g}: where the anchor looks"
     figure.update_layout(title=title, width=720, height=340, margin={"t": 45, "b": 45}, plot_bgcolor="white")
     return figure, (

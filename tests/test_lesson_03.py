@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from course import lesson_03
+from course import lesson_03, pooling_lab
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,31 +21,31 @@ def pairs(table):
 
 
 def test_the_original_formula_breaks_for_exactly_the_pairs_named():
-    broken = pairs(lesson_03.broken_pairs(lesson_03.original_bounds))
+    broken = pairs(pooling_lab.broken_pairs(pooling_lab.original_bounds))
     named = {(1, 3), (1, 4), (1, 6), (1, 9), (1, 12), (2, 9), (2, 12), (8, 12)}
     assert broken & set(itertools.product(FROM_ECG, OF_DANA)) == named
     assert broken == {(1, n) for n in range(3, 13)} | {(2, n) for n in (5, 7, 8, 9, 10, 11, 12)} | {(8, 12)}
 
 
 def test_the_original_formula_tiles_three_axes_as_it_was_meant_to():
-    assert lesson_03.original_bounds(3, 6) == [(j, j + 1) for j in range(6)]  # columns 0 1 2 0 1 2, one a slot
+    assert pooling_lab.original_bounds(3, 6) == [(j, j + 1) for j in range(6)]  # columns 0 1 2 0 1 2, one a slot
     for leads, slots in itertools.product((3, 6, 9, 12), (1, 3, 6, 9, 12)):
         if leads % slots == 0:
-            assert lesson_03.original_bounds(leads, slots) == slot_bounds(leads, slots)
+            assert pooling_lab.original_bounds(leads, slots) == slot_bounds(leads, slots)
 
 
 def test_floor_and_ceil_never_leave_a_slot_empty():
-    assert pairs(lesson_03.broken_pairs(slot_bounds)) == set()
+    assert pairs(pooling_lab.broken_pairs(slot_bounds)) == set()
 
 
 def test_empty_slots_are_counted():
-    assert lesson_03.empty_slots([(0, 1), (1, 1), (2, 1), (1, 2)]) == 2
+    assert pooling_lab.empty_slots([(0, 1), (1, 1), (2, 1), (1, 2)]) == 2
 
 
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 999))
 def test_torch_pools_leads_with_the_same_bounds(leads, slots, seed):
     maps = torch.randn(2, 3, leads, 5, generator=torch.Generator().manual_seed(seed))
-    assert torch.equal(lesson_03.torch_pooling(maps, slots), sd.DimensionAdaptivePooling(slots)(maps))
+    assert torch.equal(pooling_lab.torch_pooling(maps, slots), sd.DimensionAdaptivePooling(slots)(maps))
 
 
 MAPS = torch.randn(4, 3, 12, 50, generator=torch.Generator().manual_seed(0))
@@ -55,28 +55,28 @@ IDS = torch.arange(12)
 @pytest.mark.parametrize("op", ["max", "mean"])
 def test_one_slot_ignores_order_and_several_do_not(op):
     """Rounding of a mean in float32 is below 1e-6; shuffled noise changes by half of itself and more."""
-    assert lesson_03.order_gap(sd.DimensionAdaptivePooling(1, op), MAPS) < 1e-6
+    assert pooling_lab.order_gap(sd.DimensionAdaptivePooling(1, op), MAPS) < 1e-6
     for slots in (2, 3, 4, 6, 12):
-        assert lesson_03.order_gap(sd.DimensionAdaptivePooling(slots, op), MAPS) > 0.4
+        assert pooling_lab.order_gap(sd.DimensionAdaptivePooling(slots, op), MAPS) > 0.4
 
 
 def test_a_gap_is_a_share_of_the_result_and_follows_its_seed():
     def pool(maps):
         return maps[:, :, :6]
 
-    assert lesson_03.relative_change(torch.tensor([3.0, 4.0]), torch.tensor([3.0, 9.0])) == 1.0
-    first, again, other = (lesson_03.order_gap(pool, MAPS, seed=seed) for seed in (1, 1, 2))
+    assert pooling_lab.relative_change(torch.tensor([3.0, 4.0]), torch.tensor([3.0, 9.0])) == 1.0
+    first, again, other = (pooling_lab.order_gap(pool, MAPS, seed=seed) for seed in (1, 1, 2))
     assert first == again != other
-    assert lesson_03.order_gap(pool, 100 * MAPS, seed=1) == pytest.approx(first)
+    assert pooling_lab.order_gap(pool, 100 * MAPS, seed=1) == pytest.approx(first)
 
 
 def test_named_poolings_heed_names_and_not_order():
     torch.manual_seed(0)
     names, attention, one = sd.LeadNames(3), sd.LeadAttentionPooling(3), sd.DimensionAdaptivePooling(1)
-    blind = lesson_03.named_gaps(lambda maps, ids: one(maps), MAPS, IDS)
-    named = lesson_03.named_gaps(lambda maps, ids: one(names(maps, ids)), MAPS, IDS)
-    attending = lesson_03.named_gaps(attention, MAPS, IDS)
-    placed = lesson_03.named_gaps(lambda maps, ids: sd.DimensionAdaptivePooling(4)(maps), MAPS, IDS)
+    blind = pooling_lab.named_gaps(lambda maps, ids: one(maps), MAPS, IDS)
+    named = pooling_lab.named_gaps(lambda maps, ids: one(names(maps, ids)), MAPS, IDS)
+    attending = pooling_lab.named_gaps(attention, MAPS, IDS)
+    placed = pooling_lab.named_gaps(lambda maps, ids: sd.DimensionAdaptivePooling(4)(maps), MAPS, IDS)
     assert list(blind.values()) == [0, 0]
     assert placed["leads and names shuffled"] > 0.4
     assert placed["names alone shuffled"] == 0
@@ -89,11 +89,11 @@ def test_named_poolings_heed_names_and_not_order():
     ("lead_set", "slots"), [("12-lead", [3]), ("4-lead", [4]), ("3-lead", [3, 4]), ("2-lead", []), (("V2",), [1, 2, 3, 4])]
 )
 def test_where_v2_lands(lead_set, slots):
-    assert lesson_03.slots_of("V2", lead_set, 4) == slots
+    assert pooling_lab.slots_of("V2", lead_set, 4) == slots
 
 
 def test_a_place_is_in_the_order_of_the_leads():
-    assert lesson_03.slots_of("V2", "V2, II, I", 4) == lesson_03.slots_of("V2", "I, II, V2", 4)
+    assert pooling_lab.slots_of("V2", "V2, II, I", 4) == pooling_lab.slots_of("V2", "I, II, V2", 4)
 
 
 # The checks
@@ -111,7 +111,7 @@ def raising(leads, slots):
         ([(0, 1)], "a function of (leads, slots) is wanted, and this is a list"),
         (raising, "with 1 leads and 1 slots it raises KeyError"),
         (lambda leads, slots: [(0, leads)], "found 1 pairs, and every slot needs one"),
-        (lesson_03.original_bounds, "1 leads and 2 slots: a stop lies behind the last lead: [(0, 1), (1, 2)]"),
+        (pooling_lab.original_bounds, "1 leads and 2 slots: a stop lies behind the last lead: [(0, 1), (1, 2)]"),
         (lambda n, h: [(j * n // h, (j + 1) * n // h) for j in range(h)], "must be rounded up"),
         (lambda n, h: [(j * n // h, j * n // h + 1) for j in range(h)], "lead 1 (counted from 0) goes to no slot"),
         (lambda n, h: [(j * n // h, (j + 1) * n // h + 1) for j in range(h)], "a stop lies behind the last lead"),
@@ -149,7 +149,7 @@ def in_place(maps, slots):
     ("pool", "said"),
     [
         (with_loops, "Right: with loops"),
-        (lesson_03.torch_pooling, "Right: with loops"),
+        (pooling_lab.torch_pooling, "Right: with loops"),
         (None, "No answer yet"),
         (3, "a function of (maps, slots) is wanted, and this is a int"),
         (from_zeros, "negative numbers have become 0"),

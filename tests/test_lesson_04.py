@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from course import lesson_04
-from course.lesson_04 import masking_law, selection_law
+from course import lead_draws, lesson_04, rehearsal
+from course.lead_draws import masking_law, selection_law
 from small import small_dataset
 
 import selfdana_lite as sd
@@ -30,17 +30,17 @@ def test_coins_leave_a_binomial_number_of_leads():
     np.testing.assert_allclose(masking_law(), np.bincount(EVERY_SUBSET.sum(axis=1)) / 4096)
     np.testing.assert_allclose(masking_law(0.0), [0] * 12 + [1])
     assert masking_law(0.8).sum() == pytest.approx(1)
-    assert lesson_04.mean_leads(masking_law(0.8)) == pytest.approx(12 * 0.2)
+    assert lead_draws.mean_leads(masking_law(0.8)) == pytest.approx(12 * 0.2)
 
 
 def test_what_the_lesson_says_of_few_leads():
     """As in its text: at most three leads in 7.3 % and in 25 % of the views; one view in 4096 is empty."""
-    assert lesson_04.at_most(masking_law(), 3) == pytest.approx(299 / 4096) == pytest.approx(0.073, abs=0.0005)
-    assert lesson_04.at_most(selection_law(), 3) == pytest.approx(0.25)
+    assert lead_draws.at_most(masking_law(), 3) == pytest.approx(299 / 4096) == pytest.approx(0.073, abs=0.0005)
+    assert lead_draws.at_most(selection_law(), 3) == pytest.approx(0.25)
     assert masking_law()[0] == 1 / 4096
-    assert lesson_04.mean_leads(selection_law()) == pytest.approx(6.5)
-    assert lesson_04.mean_leads(selection_law(1, 3)) == pytest.approx(2)
-    assert lesson_04.at_least(selection_law(), 10) == pytest.approx(0.25)
+    assert lead_draws.mean_leads(selection_law()) == pytest.approx(6.5)
+    assert lead_draws.mean_leads(selection_law(1, 3)) == pytest.approx(2)
+    assert lead_draws.at_least(selection_law(), 10) == pytest.approx(0.25)
 
 
 def test_masking_with_a_p_of_its_own_for_each_view_is_uniform():
@@ -53,15 +53,15 @@ def test_masking_with_a_p_of_its_own_for_each_view_is_uniform():
 def test_limb_leads_and_shared_leads_against_all_subsets(law):
     chance = chances(law)
     two_left = chance[EVERY_SUBSET[:, :6].sum(axis=1) >= 2].sum()
-    assert lesson_04.two_limb_leads_left(law) == pytest.approx(two_left)
+    assert lead_draws.two_limb_leads_left(law) == pytest.approx(two_left)
     k_leads = [EVERY_SUBSET[EVERY_SUBSET.sum(axis=1) == k][0] for k in range(13)]  # by symmetry any subset stands for its size
     missed = sum(p * chance[~(EVERY_SUBSET & subset).any(axis=1)].sum() for p, subset in zip(law, k_leads, strict=True))
-    assert lesson_04.no_lead_shared(law) == pytest.approx(missed)
+    assert lead_draws.no_lead_shared(law) == pytest.approx(missed)
 
 
 def test_the_two_closed_forms_of_masking():
-    assert lesson_04.two_limb_leads_left(masking_law()) == pytest.approx(57 / 64)
-    assert lesson_04.no_lead_shared(masking_law()) == pytest.approx(0.75**12)
+    assert lead_draws.two_limb_leads_left(masking_law()) == pytest.approx(57 / 64)
+    assert lead_draws.no_lead_shared(masking_law()) == pytest.approx(0.75**12)
 
 
 # Draws
@@ -72,21 +72,21 @@ def test_the_two_closed_forms_of_masking():
 )
 def test_draws_follow_their_law_and_no_other(augmentation, law):
     """The seed is fixed; another one fails the first line once in a thousand, and the second never."""
-    kept = lesson_04.kept_leads(augmentation, 2000, seed=1)
-    assert lesson_04.chi_square_p(law, kept.sum(axis=1)) > 0.001
+    kept = lead_draws.kept_leads(augmentation, 2000, seed=1)
+    assert lead_draws.chi_square_p(law, kept.sum(axis=1)) > 0.001
     for other in (selection_law(), masking_law(), masking_law(0.8)):
-        assert np.array_equal(other, law) or lesson_04.chi_square_p(other, kept.sum(axis=1)) < 1e-6
-    np.testing.assert_allclose(kept.mean(axis=0), lesson_04.mean_leads(law) / 12, atol=0.05)  # no lead is preferred
+        assert np.array_equal(other, law) or lead_draws.chi_square_p(other, kept.sum(axis=1)) < 1e-6
+    np.testing.assert_allclose(kept.mean(axis=0), lead_draws.mean_leads(law) / 12, atol=0.05)  # no lead is preferred
 
 
 def test_draws_follow_their_seed():
-    first, again, other = (lesson_04.kept_leads(RLS, 50, seed) for seed in (3, 3, 4))
+    first, again, other = (lead_draws.kept_leads(RLS, 50, seed) for seed in (3, 3, 4))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
 def test_draws_stand_beside_their_law():
-    table = lesson_04.law_and_draws(masking_law(), np.array([6] * 30 + [5] * 70))
+    table = lead_draws.law_and_draws(masking_law(), np.array([6] * 30 + [5] * 70))
     assert table.loc[6, "drawn"] == 0.3
     assert table.loc[6, "law"] == 924 / 4096
     assert table.loc[6, "high"] - table.loc[6, "law"] == pytest.approx(2 * math.sqrt(924 / 4096 * 3172 / 4096 / 100))
@@ -97,14 +97,15 @@ def test_chi_square_in_closed_form():
     """Two fair cells with 60 and 40 of 100: chi-square 4 with one degree of freedom, p = 0.0455."""
     law, counts = np.zeros(13), np.array([3] * 60 + [4] * 40)
     law[3:5] = 0.5
-    assert lesson_04.chi_square_p(law, counts) == pytest.approx(0.0455, abs=1e-4)
+    assert lead_draws.chi_square_p(law, counts) == pytest.approx(0.0455, abs=1e-4)
+    assert lead_draws.chi_square_p(law, np.append(counts, 5)) == 0  # never by this law
 
 
 def test_any_two_limb_leads_give_back_all_six():
     i_mv, ii_mv = np.random.default_rng(0).normal(size=(2, 40))
     six = derive_limb_leads(i_mv, ii_mv)
     for one, other in itertools.combinations(range(6), 2):
-        again = lesson_04.limb_leads_from(six[[one, other]], (sd.LEADS[one], sd.LEADS[other]))
+        again = lead_draws.limb_leads_from(six[[one, other]], (sd.LEADS[one], sd.LEADS[other]))
         np.testing.assert_allclose(again, six, atol=1e-12)
 
 
@@ -120,22 +121,22 @@ def test_a_rehearsal_follows_its_seed_and_sees_what_the_augmentation_left(monkey
 
     torch.manual_seed(7)
     state = torch.get_rng_state()
-    first, again = (lesson_04.rehearse(augmentation, few, epochs=1, seed=0) for _ in range(2))
+    first, again = (rehearsal.rehearse(augmentation, few, epochs=1, seed=0) for _ in range(2))
     assert torch.equal(state, torch.get_rng_state())  # nobody else's draws change
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
-    other = lesson_04.rehearse(augmentation, few, epochs=1, seed=1)
+    other = rehearsal.rehearse(augmentation, few, epochs=1, seed=1)
     assert not torch.equal(first.head.weight, other.head.weight)
     assert set(seen) == {(32, 12, 128)}  # half of the 256 samples
 
 
 def test_a_table_of_what_was_asked():
     few = small_dataset([1, 2], records=64)
-    table = lesson_04.rehearsed_and_asked("selection", RLS, few, few, epochs=1, seeds=[0, 1])
+    table = rehearsal.rehearsed_and_asked("selection", RLS, few, few, epochs=1, seeds=[0, 1])
     assert table.groupby("seed")["lead_set"].agg(list).tolist() == [[*sd.LEAD_SETS, "a single lead"]] * 2
     assert table["macro_auroc"].between(0, 1).all()
-    clf = lesson_04.rehearse(RLS, few, epochs=1, seed=0)
+    clf = rehearsal.rehearse(RLS, few, epochs=1, seed=0)
     singles = [sd.evaluate(clf, few, lead, bootstrap=0).macro_auroc for lead in sd.LEADS]
-    found = lesson_04.asked(clf, few).set_index("lead_set")["macro_auroc"]
+    found = rehearsal.asked(clf, few).set_index("lead_set")["macro_auroc"]
     assert found["a single lead"] == pytest.approx(np.mean(singles))
     assert found["1-lead"] == singles[0]
 
@@ -156,7 +157,6 @@ def test_a_table_of_what_was_asked():
         ((1 / 12, 79 / 4096), "Two counts are at most 2"),
         ((3 / 13, 79 / 4096), "selection never leaves 0 leads"),
         ((2 / 12, 66 / 4096), "exactly 2 leads"),
-        ((2 / 12, 78 / 4096), "under masking no lead at all is possible, too"),
         ((0.4, 79 / 4096), "the first number is wrong"),
         ((2 / 12, 0.3), "the second number is wrong"),
     ],
@@ -273,10 +273,14 @@ def test_the_lesson_s_draws_follow_their_laws(results):
 
 
 def test_what_was_never_rehearsed_cannot_be_asked_for(results):
-    """Found with several seeds: 0.07 to 0.15 gained at a single lead, 0.05 to 0.10 lost with twelve."""
+    """Found with seed 0: 0.20 gained and more on average over five smaller lead sets, 0.04 and more lost with twelve leads.
+
+    Nothing is claimed of selection against masking: three seeds of so short a training put now one ahead, now the other.
+    """
     auroc = measured(results, "macro AUROC").groupby(["rehearsal", "lead_set"])["value"].mean().unstack()
-    single, never = auroc["a single lead"], "all twelve, always"
-    assert single["masking"] > single[never] + 0.03
-    assert single["selection"] > single[never] + 0.03
-    assert auroc.loc[never, "12-lead"] > auroc.loc[never, "a single lead"] + 0.15
-    assert auroc.loc[never, "12-lead"] > auroc.loc[["masking", "selection"], "12-lead"].max()
+    reduced, never = auroc[list(sd.LEAD_SETS)[1:]].mean(axis=1), rehearsal.NEVER
+    for name in ("masking", "selection"):
+        assert reduced[name] > reduced[never] + 0.08
+        assert auroc.loc[name, "a single lead"] > auroc.loc[never, "a single lead"]
+        assert auroc.loc[never, "12-lead"] > auroc.loc[name, "12-lead"]
+    assert auroc.loc[never, "12-lead"] > reduced[never] + 0.15  # without a rehearsal it collapses

@@ -1,82 +1,15 @@
-"""Lesson 03, Dimension-Adaptive Pooling: its self-checks, the original formula, and how far a pooling heeds order and names."""
+"""The self-checks of lesson 03, Dimension-Adaptive Pooling."""
 
 import itertools
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
-import pandas as pd
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 import selfdana_lite as sd
 from course.checks import UNANSWERED, check_that
+from course.pooling_lab import COUNTS, Bounds, empty_slots, slots_of
 from selfdana_lite.adapter import slot_bounds
-
-COUNTS = range(1, 13)
-Bounds = Sequence[tuple[int, int]]
-
-
-def original_bounds(leads: int, slots: int) -> Bounds:
-    """Which columns each slot pools, as [start, stop), by DANA's own formula, rebuilt from its public code's description.
-
-    Its sensors have three axes. So, for every three slots that lack a sensor, it appends one copy of all of them (0 1 0 1 ...)
-    and cuts the row of columns at the number of slots. A slot then begins a rounded step after the one before; with copies
-    the step is rounded down, and for counts that are not multiples of three it can come out as 0, or lead past the end.
-    """
-    copies = max(math.ceil((slots - leads) / 3), 0)
-    step = (copies + 1) * leads // slots if copies else leads / slots
-    columns = min((copies + 1) * leads, max(leads, slots))
-    return [(min(round(j * step), columns), min(round((j + 1) * step), columns)) for j in range(slots)]
-
-
-def empty_slots(bounds: Bounds) -> int:
-    """How many slots pool over nothing."""
-    return sum(start >= stop for start, stop in bounds)
-
-
-def broken_pairs(bounds_of: Callable[[int, int], Bounds]) -> pd.DataFrame:
-    """Empty slots for 1..12 leads (rows) and 1..12 slots (columns)."""
-    return pd.DataFrame(
-        [[empty_slots(bounds_of(leads, slots)) for slots in COUNTS] for leads in COUNTS],
-        index=pd.Index(COUNTS, name="leads"),
-        columns=pd.Index(COUNTS, name="slots"),
-    )
-
-
-def slots_of(lead: str, leads: Iterable[str], slots: int) -> list[int]:
-    """The slots, counted from 1, that a lead goes to in the order of LEADS; none where it is absent."""
-    names = sorted(sd.parse_leads(leads), key=sd.LEADS.index)
-    bounds = enumerate(slot_bounds(len(names), slots), start=1)
-    return [slot for slot, (start, stop) in bounds if lead in names[start:stop]]
-
-
-def relative_change(before: Tensor, after: Tensor) -> float:
-    """How far one tensor is from another, as a share of its own size."""
-    return float((after - before).norm() / before.norm())
-
-
-@torch.no_grad()
-def order_gap(pool: Callable[[Tensor], Tensor], maps: Tensor, orders: int = 20, seed: int = 0) -> float:
-    """How much a pooling's output changes, on average, when the leads of maps [B, C, leads, T] are shuffled."""
-    generator, kept = torch.Generator().manual_seed(seed), pool(maps)
-    shuffles = [torch.randperm(maps.shape[2], generator=generator) for _ in range(orders)]
-    return sum(relative_change(kept, pool(maps[:, :, shuffle])) for shuffle in shuffles) / orders
-
-
-@torch.no_grad()
-def named_gaps(
-    pool: Callable[[Tensor, Tensor], Tensor], maps: Tensor, ids: Tensor, orders: int = 20, seed: int = 0
-) -> dict[str, float]:
-    """The same for a pooling of maps and lead_ids [leads]: leads shuffled with their names, and names shuffled alone."""
-    generator, kept = torch.Generator().manual_seed(seed), pool(maps, ids.expand(len(maps), -1))
-    with_names, names_alone = 0.0, 0.0
-    for _ in range(orders):
-        shuffle = torch.randperm(len(ids), generator=generator)
-        shuffled = ids[shuffle].expand(len(maps), -1)
-        with_names += relative_change(kept, pool(maps[:, :, shuffle], shuffled)) / orders
-        names_alone += relative_change(kept, pool(maps, shuffled)) / orders
-    return {"leads and names shuffled": with_names, "names alone shuffled": names_alone}
 
 
 def check_bounds(bounds_of: Callable[[int, int], Bounds] | None) -> str:
@@ -212,14 +145,3 @@ def check_fills(example: object) -> str:
 
 def _numbers(slots: Tensor) -> str:
     return " ".join(f"{number:g}" for number in slots.tolist())
-
-
-def torch_pooling(maps: Tensor, slots: int) -> Tensor:
-    """PyTorch's adaptive pooling along the leads: [B, C, leads, T] -> [B, C, slots, T]."""
-    return F.adaptive_max_pool2d(maps, (slots, maps.shape[3]))
-
-
-def moved_by_nothing_new(clf: sd.Classifier, dataset: sd.EcgDataset) -> float:
-    """How far the probabilities move, on average, when III joins I, II and V2: it is II - I, so nothing was learnt."""
-    with_iii, without = (clf.predict_proba(dataset, leads) for leads in ("4-lead", "3-lead"))  # [records, classes] each
-    return float(abs(with_iii - without).mean())

@@ -105,19 +105,21 @@ def test_the_exercises_meet_real_tables(samples_path):
 
 def test_missing_leads_cost_something_but_not_everything(lesson):
     shown = lesson("00").my_results.set_index("lead_set")["value"]
-    assert 0.6 < shown["1-lead"] < shown["12-lead"] - 0.02  # wider than two seeds of the probe differ
+    assert 0.65 < shown["1-lead"] < shown["12-lead"]
     assert shown["2-lead"] == pytest.approx(shown["6-lead"], abs=0.1)  # the same information, but for the model's habit
 
 
 def test_pre_training_beats_the_untrained_twin(lesson):
-    """On average over the six lead sets, with every model; a single lead set may turn out otherwise."""
+    """With every model, on average over the six lead sets; at a single lead set it may turn out otherwise."""
     mean = lesson("00").results.groupby(["model", "stage"])["macro_auroc"].mean().unstack()
-    assert (mean["pre-trained"] > mean["untrained"] + 0.01).all()
-    assert (mean["untrained"] > 0.55).all(), "an untrained network is a control above chance"
+    gain = mean["pre-trained"] - mean["untrained"]
+    assert (gain > 0).all()
+    assert gain.mean() > 0.01  # 0.02 where this was written
+    assert (mean["untrained"] > 0.6).all(), "random weights are a control far above chance"
 
 
 def test_no_model_is_far_ahead_of_its_rivals(lesson):
-    """Parity: each lead set's best and worst pre-trained model lie within 0.15, about the width of one interval."""
+    """Parity: at no lead set do the best and the worst pre-trained model differ by more than an interval is wide."""
     results = lesson("00").results
     trained = results[results["stage"] == "pre-trained"].groupby("lead_set")["macro_auroc"]
-    assert (trained.max() - trained.min()).max() < 0.15
+    assert (trained.max() - trained.min()).max() < (results["high"] - results["low"]).median() + 0.02

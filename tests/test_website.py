@@ -82,7 +82,6 @@ def test_a_page_shows_what_the_widgets_showed(site):
     assert page.count("data-lead=") == 12
     assert "widget-view" not in page
     assert "V2 False" not in page  # the picker's words say it
-    assert "go</" not in page
 
 
 def test_a_page_does_not_show_where_results_were_written(site):

@@ -20,6 +20,7 @@ from course.formulas import with_mathml
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 FIGURE = "application/vnd.plotly.v1+json"
+TITLE = re.compile(r"# (.+?\?|.+?(?=:)):? (.+)")  # "# 12 · Title: the one thing", or "# 12 · Question? The one thing"
 WITHOUT_MATHJAX = "{% extends 'index.html.j2' %}{% block html_head_js_mathjax %}{% endblock %}"
 STYLE = """body{font:17px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a}
 table{border-collapse:collapse}td,th{padding:.4rem .8rem;text-align:left;border-bottom:1px solid #ccc;vertical-align:top}
@@ -43,9 +44,7 @@ def index(lessons: dict[str, tuple[NotebookNode, str]], caption: str) -> str:
     for name, (notebook, remark) in lessons.items():
         # Not the first cell: where a lesson stopped, papermill puts words of its own above it.
         opening = next(cell.source for cell in notebook.cells if cell.cell_type == "markdown" and cell.source.startswith("# "))
-        title, one_thing = re.match(
-            r"# (.+?\?|.+?(?=:)):? (.+)", opening
-        ).groups()  # "12 · Title: the one thing", "12 · Title? It"
+        title, one_thing = TITLE.match(opening).groups()
         minutes = re.search(r"\*\*Time\*\*: (\d+ min)", opening)
         link = f'<a href="{name}.html">{html.escape(title)}</a>'
         rows += f"<tr><td>{link}<td>{html.escape(one_thing)}<td>{minutes[1] if minutes else ''}<td>{remark}\n"

@@ -10,7 +10,7 @@ NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p $(NEW_ENOUGH) 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help install lab app test tour fuzz samples data lint format constraints
+.PHONY: help install doctor lab app test html lessons solutions fuzz samples data lint format constraints
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,8 +30,19 @@ test: install  ## set up, then run the whole test suite (no network needed)
 
 install: $(VENV)/.installed  ## set up everything in .venv; instant when nothing has changed
 
-tour: install  ## run every notebook and write pages to read under build/tour
-	$(BIN)/python tests/tour.py
+# Not after install: it says what is wrong where that fails, or where there is no network.
+doctor:  ## check that this machine is ready for the lessons, and say what to mend
+	@$(or $(wildcard $(BIN)/python),$(PYTHON),python3) notebooks/course/doctor.py
+
+html: install  ## run every lesson and write a site to read without a kernel or a network, build/html
+	$(BIN)/python tests/run_lessons.py build/html
+
+lessons: install  ## the same on recordings of yours, with settings for real ones: make lessons DATA=data/ptbxl
+	@test -n "$(DATA)" || { echo "Which recordings? make lessons DATA=data/ptbxl" >&2; exit 1; }
+	$(BIN)/python tests/run_lessons.py build/lessons --data "$(DATA)"
+
+solutions: install  ## write every lesson with its exercises solved, for teachers, to build/solutions
+	PYTHONPATH=notebooks $(BIN)/python -m course.solutions build/solutions
 
 fuzz: install  ## read 25,000 damaged files and datasets; minutes (FUZZ="--seed 1" for others)
 	$(BIN)/python tests/fuzz_readers.py $(FUZZ)

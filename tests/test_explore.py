@@ -1,6 +1,7 @@
 """What a person sees is what was measured: the ECG paper, the bars, the words, and the widget over them."""
 
 import base64
+import re
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ import selfdana_lite as sd
 from selfdana_lite import explore
 from selfdana_lite.explore import lead_set_explorer
 from selfdana_lite.explore.colours import CHOSEN, FAINT, MODEL_COLOURS, OTHER
-from selfdana_lite.explore.ecg_paper import ABSENT, MM_PER_MV, MM_PER_S, PX_PER_MM, ROW_MV, ROWS
+from selfdana_lite.explore.ecg_paper import ABSENT, MM_PER_MV, MM_PER_S, PX_PER_MM, ROW_MV, ROWS, SMALL_SQUARE
 
 
 def told_apart(leads, samples=1000):
@@ -79,7 +80,14 @@ def test_a_millimetre_is_a_millimetre_and_nothing_is_cut_off(peak_mv):
     assert layout.height - layout.margin.t - layout.margin.b == pytest.approx((top - bottom) * MM_PER_MV * PX_PER_MM, abs=1)
     assert bottom < min(peak_mv, 0) - 2 * ROW_MV
     assert top > peak_mv
-    assert (layout.xaxis.minor.dtick * MM_PER_S, layout.yaxis.minor.dtick * MM_PER_MV) == (1, 1)
+    (squares,) = (shape.path for shape in layout.shapes if shape.line.color == SMALL_SQUARE)
+    upright = [float(x) for x in re.findall(r"M([-\d.]+),[-\d.]+V", squares)] + list(layout.xaxis.tickvals)
+    level = [float(y) for y in re.findall(r"M[-\d.]+,([-\d.]+)H", squares)]
+    level += [value / 2 for value in range(-40, 20) if bottom <= value / 2 <= top]  # the lines of 5 mm
+    for lines, mm, ends in ((upright, MM_PER_S, (left, right)), (level, MM_PER_MV, (bottom, top))):
+        np.testing.assert_allclose(np.diff(np.sort(lines)) * mm, 1, atol=1e-6)  # one each millimetre, from end to end
+        assert min(lines) - ends[0] < 1 / mm
+        assert ends[1] - max(lines) < 1 / mm
 
 
 def test_each_row_has_its_calibration_mark():

@@ -1,6 +1,7 @@
 """An ECG on paper: 25 mm a second, 10 mm a millivolt, in true squares; absent leads left out in grey."""
 
 from collections.abc import Iterable, Sequence
+from math import ceil, floor
 
 import numpy as np
 import plotly.graph_objects as go
@@ -68,7 +69,8 @@ def ecg_figure(
     if longest_s > SHOWN_S:
         title = f"{title} (the first {SHOWN_S:g} of {longest_s:g} s)".strip()
     paper |= {"title": {"text": title, "font": {"size": 16}, "x": 0.01, "y": 0.99, "yanchor": "top"}}
-    paper |= {"annotations": _labels(rows, cells, views), "shapes": _ticks(cells, row_mv), "showlegend": overlay is not None}
+    paper |= {"annotations": _labels(rows, cells, views), "showlegend": overlay is not None}
+    paper["shapes"] = [_small_squares(duration_s, paper["yaxis"]["range"]), *_ticks(cells, row_mv)]
     paper |= {"legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom", "font": FONT}}
     return go.Figure(traces, paper)
 
@@ -141,22 +143,32 @@ def _ticks(cells: Sequence[Cell], row_mv: float) -> list[dict]:
     return [{"type": "path", "path": "".join(strokes), "line": {"color": INK, "width": 1}}] if strokes else []
 
 
+def _small_squares(duration_s: float, reach_mv: Sequence[float]) -> dict:
+    """The lines of 1 mm between those of 5 mm, as one shape: as minor grid lines of plotly they would be hundreds of
+    elements on the page, half of all there are, each made anew at each drawing."""
+    low, high = reach_mv
+    columns = range(ceil(-MARK_S * MM_PER_S), floor(duration_s * MM_PER_S) + 1)  # large squares begin at 0 s
+    rows = range(ceil(low * MM_PER_MV), floor(high * MM_PER_MV) + 1)
+    upright = [f"M{n / MM_PER_S:g},{low:g}V{high:g}" for n in columns if n % 5 or n < 0]
+    level = [f"M{-MARK_S:g},{n / MM_PER_MV:g}H{duration_s:g}" for n in rows if n % 5]
+    line = {"color": SMALL_SQUARE, "width": 1}
+    return {"type": "path", "path": "".join(upright + level), "layer": "below", "line": line}
+
+
 def _paper(rows: Rows, duration_s: float, reach_mv: tuple[float, float]) -> dict:
-    """Small squares of 1 mm and large ones of 5 mm, at one scale whatever the recording."""
+    """Large squares of 5 mm, at one scale whatever the recording."""
     width, widest = ((time_s + MARK_S) * MM_PER_S * PX_PER_MM for time_s in (duration_s, SHOWN_S))
     height = (reach_mv[1] - reach_mv[0]) * MM_PER_MV * PX_PER_MM
     squares = {"zeroline": False, "showgrid": True, "gridcolor": LARGE_SQUARE, "fixedrange": True}
-    small = {"showgrid": True, "gridcolor": SMALL_SQUARE}
     fifths = np.arange(round(duration_s * 5) + 1)  # a large square is 0.2 s; whole seconds get a number
     time_axis = {
         "title": {"text": SCALE if width > widest / 2 else "25 mm/s, 10 mm/mV", "font": FONT},
         "range": [-MARK_S, duration_s],
         "domain": [0, width / widest],
-        "minor": small | {"dtick": 0.04},
         "tickvals": fifths / 5,
         "ticktext": [str(n // 5) if n % 5 == 0 else "" for n in fifths],
     }
-    height_axis = {"range": list(reach_mv), "minor": small | {"dtick": 0.1}, "dtick": 0.5, "showticklabels": False}
+    height_axis = {"range": list(reach_mv), "dtick": 0.5, "showticklabels": False}
     return {
         "xaxis": squares | time_axis,
         "yaxis": squares | height_axis,

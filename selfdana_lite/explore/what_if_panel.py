@@ -54,12 +54,12 @@ def _next_in_words(asked: WhatIf, answers: LeadAnswers) -> str:
 def _cost_in_words(asked: WhatIf, answers: LeadAnswers) -> str:
     count, everything = len(answers.dataset), answers.costs.loc[len(answers.leads)]
     operations, memory = cost_shares(asked, answers)
+    billions, kept_mb = everything["gflop"] * count, everything["kept_mb"]
     return (
         f"The cost is counted, not timed, in a step of fine-tuning on {min(COUNTED, count)} recordings: once through these "
-        f"{count} (an epoch) takes {operations * everything['gflop'] * count:.3g} of "
-        f"{everything['gflop'] * count:.3g} billion multiplications and additions ({operations:.0%}), and each recording keeps "
-        f"{memory * everything['kept_mb']:.2f} of {everything['kept_mb']:.2f} MB in memory for the backward pass ({memory:.0%}). "
-        f"How many seconds that is depends on the machine."
+        f"{count} (an epoch) takes {operations * billions:.3g} of {billions:.3g} billion multiplications and additions "
+        f"({operations:.0%}), and each recording keeps {memory * kept_mb:.2f} of {kept_mb:.2f} MB in memory for the backward "
+        f"pass ({memory:.0%}). How many seconds that is depends on the machine."
     )
 
 

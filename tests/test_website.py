@@ -29,6 +29,9 @@ controls = [
 ]
 open(RESULTS_PATH, "w").write(f"leads,auroc,data\\nI,0.8,{DATA}\\n")
 display(Markdown("$$E = m c^2$$"))
+from tqdm.auto import tqdm
+for _ in tqdm(range(1234), unit=" beats"):
+    pass
 ipywidgets.VBox([*controls, shown, figure, LeadPicker('I, II')])
 """
 
@@ -82,6 +85,8 @@ def test_a_page_shows_what_the_widgets_showed(site):
     assert page.count("data-lead=") == 12
     assert "widget-view" not in page
     assert "V2 False" not in page  # the picker's words say it
+    assert "1234/1234" in page
+    assert "1234.0" not in page
 
 
 def test_a_page_does_not_show_where_results_were_written(site):

@@ -111,10 +111,10 @@ def shown_by_widget(model_id: str, widgets: dict) -> Iterator[NotebookNode]:
 def value_of(widget: dict) -> str | float | None:
     """What a control is set to: its number, text or chosen option; None for a box or a button.
 
-    Twelve buttons that are on or off say less than the words of the picker they belong to.
+    Twelve buttons that are on or off say less than the words of the picker they belong to, and so does a progress bar's number.
     """
     state = widget["state"]
-    if widget["model_name"] == "ToggleButtonModel":
+    if widget["model_name"] in ("ToggleButtonModel", "FloatProgressModel"):
         return None
     if state.get("_options_labels") and isinstance(state.get("index"), int):
         return state["_options_labels"][state["index"]]

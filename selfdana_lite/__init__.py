@@ -9,6 +9,7 @@ from selfdana_lite.counted_costs import count_costs
 from selfdana_lite.dataset import SAMPLES, DatasetError, EcgDataset, FlatLeadWarning, write_dataset
 from selfdana_lite.downstream import Classifier, embed, evaluate, linear_probe, settle_batch_norm
 from selfdana_lite.encoders import EncoderConfig, build_encoder
+from selfdana_lite.export import export_encoder
 from selfdana_lite.few_labels import few_labels
 from selfdana_lite.fine_tuning import FineTuneConfig, fine_tune
 from selfdana_lite.lead_values import lead_values
@@ -53,6 +54,7 @@ __all__ = [
     "count_costs",
     "embed",
     "evaluate",
+    "export_encoder",
     "extremes",
     "few_labels",
     "fine_tune",

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -26,10 +25,10 @@ def save_encoder(encoder: Encoder, folder: str | os.PathLike) -> None:
     folder = Path(folder)
     if folder.exists():
         raise FileExistsError(f"{folder} exists already; choose another place, or move it away first.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    unfinished = folder.with_name(f".{folder.name}.unfinished")  # not a random name: what a kill left behind is used again
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
     try:
-        unfinished.chmod(0o755)  # mkdtemp's folder is for the owner only
         write_tensors(unfinished / "model.safetensors", encoder.state_dict(), {})
         (unfinished / "config.json").write_text(json.dumps(asdict(encoder.config), indent=2) + "\n")
         unfinished.rename(folder)
@@ -95,7 +94,10 @@ def read_tensors(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict[str, 
 
 
 def write_tensors(path: str | os.PathLike, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Replace one safetensors file: under another name first, so that a full disk or a kill leaves the old one whole."""
+    """Replace one safetensors file: under another name first, so that a full disk or a kill leaves the old one whole.
+
+    Raises OSError, which says so, where the disk is full.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished")
@@ -103,6 +105,9 @@ def write_tensors(path: str | os.PathLike, tensors: Mapping[str, Tensor], metada
         # Not safetensors' save_file: killed, it leaves a file of random name behind; this one is used again.
         unfinished.write_bytes(save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata=dict(metadata)))
         os.replace(unfinished, path)
-    except BaseException:
+    except BaseException as error:
         unfinished.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            told = f"{error.strerror}: {path} was not written, and what was there before is whole"
+            raise OSError(error.errno, told) from error
         raise

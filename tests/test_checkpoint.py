@@ -249,6 +249,16 @@ def test_an_accident_while_replacing_leaves_the_old_checkpoint(tmp_path, monkeyp
     assert digests(tmp_path) == before
 
 
+def test_what_a_kill_left_of_an_encoder_does_not_hinder_the_next_save(tmp_path):
+    unfinished = tmp_path / ".encoder.unfinished"
+    unfinished.mkdir()
+    (unfinished / "model.safetensors").write_bytes(b"half an enc")
+    (unfinished / "other").write_bytes(b"")
+    save_encoder(seeded_encoder(), tmp_path / "encoder")
+    assert [file.name for file in tmp_path.iterdir()] == ["encoder"]
+    assert sorted(file.name for file in (tmp_path / "encoder").iterdir()) == ["config.json", "model.safetensors"]
+
+
 def test_what_a_kill_left_behind_does_not_hinder_the_next_save(tmp_path):
     path = tmp_path / "run.safetensors"
     (tmp_path / ".run.safetensors.unfinished").write_bytes(b"half a check")

@@ -24,9 +24,9 @@ from selfdana_lite.dataset import write_dataset
 from selfdana_lite.many_devices import average_gradients, from_first, gather, own_part, shared_batch_norm
 
 HERE = Path(__file__).resolve().parent
-# Sums over 8 + 8 rows are rounded otherwise than over 16: seven digits at first, and training spreads the difference.
-TOLERANCE = {"bfloat16": 0.02}  # of the losses, relative; two to three digits
-TOLERANCE_FLOAT32 = 1e-4
+# Of losses, relative. Sums over 8 + 8 rows are rounded otherwise than over 16, in the seventh digit; Adam, which divides by
+# the size of a gradient, makes more of it from step to step. bfloat16 rounds in the third digit.
+FIRST_EPOCH, LATER = {"bfloat16": 0.01}, {"bfloat16": 0.02}
 pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="this build of torch knows no other processes")
 
 
@@ -65,9 +65,9 @@ def case(request):
 def test_two_processes_give_the_loss_curve_of_one(together, case):
     name, (alone, its_weights) = case
     history, found = together[0]["runs"][name]
-    tolerance = TOLERANCE.get(name, TOLERANCE_FLOAT32)
+    assert history["loss"][0] == pytest.approx(alone["loss"][0], rel=FIRST_EPOCH.get(name, 1e-5))
     for curve in ("loss", "validation_loss"):
-        assert history[curve] == pytest.approx(alone[curve], rel=tolerance)
+        assert history[curve] == pytest.approx(alone[curve], rel=LATER.get(name, 1e-3))
     assert history["epoch"] == alone["epoch"]
     assert history["learning_rate"] == alone["learning_rate"]
     if name != "bfloat16":
@@ -78,7 +78,7 @@ def test_with_batch_norms_apart_the_curve_is_another(together):
     """So that the tolerance above is known to tell."""
     alone, _ = pretrained()
     apart, _ = together[0]["runs"]["batch norm apart"]
-    assert np.abs(np.divide(apart["loss"], alone["loss"]) - 1).max() > 10 * TOLERANCE_FLOAT32
+    assert abs(apart["loss"][0] / alone["loss"][0] - 1) > 100 * 1e-5
 
 
 def test_all_processes_have_the_same_weights_and_the_same_history(together):

@@ -1,23 +1,22 @@
 """Pre-training on a few simulated recordings: it learns, it can be repeated, and it survives accidents."""
 
 import contextlib
+import json
 import math
-import os
 import random
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from small import PowerCut, cut_power, differing, in_memory, on_batch, seeded_encoder, small_dataset, stop_by_hand, weights
 
 from selfdana_lite.augment import RandomLeadMasking, RandomLeadSelection
-from selfdana_lite.checkpoint import CheckpointError, load_encoder
+from selfdana_lite.batches import shuffled_batches
+from selfdana_lite.checkpoint import CheckpointError, load_encoder, read_tensors
 from selfdana_lite.dataset import write_dataset
 from selfdana_lite.downstream import embed
+from selfdana_lite.draws import epoch_generator
 from selfdana_lite.leads import LEADS, LeadError
 from selfdana_lite.loop import TrainingError
 from selfdana_lite.objectives import hide_spans
@@ -216,38 +215,6 @@ def test_a_run_cut_off_and_resumed_ends_as_if_it_had_never_stopped(recordings, o
     assert differing(weights(revived), weights(whole)) == set()
 
 
-KILLED = """
-import sys
-from small import seeded_encoder, small_dataset
-from selfdana_lite.pretraining import PretrainConfig, pretrain
-settings = PretrainConfig(epochs=int(sys.argv[2]), precision="float32")
-pretrain(seeded_encoder(), small_dataset([1, 2], 12), settings, checkpoint=sys.argv[1], progress=False)
-"""
-
-
-def test_killed_at_a_random_moment_it_goes_on_exactly(tmp_path):
-    path, epochs, chance = tmp_path / "run.safetensors", 40, random.Random(0)
-    here = os.pathsep.join([os.path.dirname(__file__), os.environ.get("PYTHONPATH", "")])
-    for _ in range(2):
-        before = path.stat().st_mtime_ns if path.exists() else 0
-        child = subprocess.Popen([sys.executable, "-c", KILLED, path, str(epochs)], env=os.environ | {"PYTHONPATH": here})
-        deadline = time.monotonic() + 60
-        while (path.stat().st_mtime_ns if path.exists() else 0) == before and child.poll() is None:
-            assert time.monotonic() < deadline, "no epoch in a minute"
-            time.sleep(0.005)
-        time.sleep(chance.uniform(0, 0.1))
-        child.send_signal(signal.SIGKILL)
-        assert child.wait() == -signal.SIGKILL, "it ended before it could be killed; give it more epochs"
-
-    revived, whole = seeded_encoder(), seeded_encoder()
-    few, settings = small_dataset([1, 2], 12), PretrainConfig(epochs=epochs, precision="float32")
-    history = quietly(revived, few, settings, checkpoint=path)
-    expected = quietly(whole, few, settings)
-    assert history["loss"].tolist() == expected["loss"].tolist()
-    assert differing(weights(revived), weights(whole)) == set()
-    assert [file.name for file in tmp_path.iterdir()] == ["run.safetensors"]
-
-
 # Accidents and refusals
 
 
@@ -257,23 +224,45 @@ def not_a_number(signals_mv):
     return signals_mv
 
 
-def test_a_loss_that_is_not_a_number_names_the_step_and_spoils_nothing(recordings):
-    """The masked objective reads the frames directly, so here the loss itself finds out."""
-    encoder, twin = (seeded_encoder(backbone="conv-transformer") for _ in range(2))
-    masked = config(objective="masked")
-    with pytest.raises(TrainingError, match=r"became nan at step 4 \(epoch 2.*Lower learning_rate"):
-        quietly(encoder, on_batch(recordings, 4, not_a_number), masked)
+def no_voltage(signals_mv):
+    """Finite numbers whose squares are not."""
+    return signals_mv * 1e30
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (no_voltage, r"(loss|norm) became (nan|inf) at step 4 \(epoch 2, rows \[{rows}\]\).*Lower learning_rate"),
+        (not_a_number, "Row {row} holds NaN or infinite samples, as 1 of the 16 rows of this batch do; repair or leave out"),
+    ],
+)
+@pytest.mark.parametrize(("objective", "backbone"), OBJECTIVES)
+def test_numbers_that_cannot_be_used_name_the_row_or_the_step_and_spoil_nothing(recordings, objective, backbone, fault, words):
+    encoder, twin = (seeded_encoder(backbone=backbone) for _ in range(2))
+    settings, rows = config(objective=objective), shuffled_batches(48, 16, epoch_generator(0, epoch=1))[1]
+    with pytest.raises(TrainingError, match=words.format(row=rows[3], rows=", ".join(map(str, rows)))):
+        quietly(encoder, on_batch(recordings, 4, fault), settings)
     with pytest.warns(UserWarning, match="Stopped by hand"):
-        quietly(twin, on_batch(recordings, 4, stop_by_hand), masked)
+        quietly(twin, on_batch(recordings, 4, stop_by_hand), settings)
     assert differing(weights(encoder), weights(twin)) == set()
     assert np.isfinite(embed(encoder, recordings, "I, II")).all()
 
 
-def test_missing_samples_are_reported_where_they_are_and_spoil_nothing(recordings):
-    encoder = seeded_encoder()
-    with pytest.raises(ValueError, match=r"Row 3.*NaN or infinite"):
-        quietly(encoder, on_batch(recordings, 4, not_a_number))
-    assert np.isfinite(embed(encoder, recordings, "I, II")).all()
+def test_a_disk_that_is_full_stops_training_and_the_epochs_before_are_safe(recordings, tmp_path):
+    """A real full device: what is written to it fails as it does on a real disk."""
+    path, encoder, whole = tmp_path / "run", seeded_encoder(), seeded_encoder()
+
+    def fill_the_disk(row):
+        (tmp_path / ".run.unfinished").symlink_to("/dev/full")
+
+    with pytest.raises(OSError, match=r"No space left on device: .*run was not written, and what was there before is whole"):
+        quietly(encoder, recordings, checkpoint=path, after_epoch=fill_the_disk)
+    assert [file.name for file in tmp_path.iterdir()] == ["run"]
+    assert len(json.loads(read_tensors(path)[1]["history"])) == 1
+    assert np.isfinite(embed(encoder, recordings, "I")).all()
+    history = quietly(encoder, recordings, checkpoint=path)  # when there is room again
+    assert history["loss"].tolist() == quietly(whole, recordings)["loss"].tolist()
+    assert differing(weights(whole), weights(encoder)) == set()
 
 
 def test_stopped_by_hand_the_encoder_is_usable_and_a_checkpoint_goes_on_exactly(recordings, tmp_path):
@@ -348,6 +337,7 @@ def test_the_command_line_saves_what_pretrain_makes(folder_of_recordings, record
     pretrain(expected, recordings.where(folds=[1]), PretrainConfig(epochs=1, seed=3), progress=False)
     assert differing(weights(expected), weights(load_encoder(tmp_path / "encoder"))) == set()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["encoder", "recordings"], "the checkpoint is still there"
+    assert pd.read_csv(tmp_path / "encoder" / "history.csv")["epoch"].tolist() == [1]
     capsys.readouterr()
     with pytest.raises(SystemExit):
         main([str(folder_of_recordings), str(tmp_path / "encoder")])

@@ -1,0 +1,105 @@
+"""Pre-training as it is usually written, to measure `pretrain` against: the same encoder, loss and optimiser, but views made
+one recording at a time in NumPy, batches by a DataLoader, absent leads as zeros, float32.
+
+python tests/plain_pretraining.py [DATASET] [--recordings 512] [--repeats 3] [--workers 0]
+
+Both in turns, an epoch each; prints recordings per second of wall time and of CPU time, and the ratios of the medians. CPU
+seconds count all threads and workers, and are those to trust on a machine that does other things, too.
+"""
+
+import argparse
+import os
+import time
+import warnings
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+import selfdana_lite as sd
+from selfdana_lite.objectives import NTXent, TwoViews
+
+
+class PlainViews(Dataset):
+    """Item i: the two halves of recording i, float32 millivolt [12, T / 2] each, with some leads set to zero."""
+
+    def __init__(self, signals_uv: np.ndarray, seed: int = 0):
+        self.signals_uv, self.rng = signals_uv, np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        return len(self.signals_uv)
+
+    def __getitem__(self, row: int) -> tuple[Tensor, Tensor]:
+        signal_mv = self.signals_uv[row].astype(np.float32) / 1000
+        return tuple(self.view(half) for half in np.split(signal_mv, 2, axis=1))
+
+    def view(self, half_mv: np.ndarray) -> Tensor:
+        kept = self.rng.permutation(12)[: self.rng.integers(1, 13)]
+        view_mv = np.zeros_like(half_mv)
+        view_mv[kept] = half_mv[kept]
+        return torch.from_numpy(view_mv)
+
+
+def plain_epoch(dataset: sd.EcgDataset, workers: int = 0) -> float:
+    """Train a fresh encoder for an epoch; the mean loss."""
+    torch.manual_seed(0)
+    config = sd.PretrainConfig()
+    model = TwoViews(sd.build_encoder(), NTXent(config.temperature))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    every_lead, losses = torch.arange(12), []
+    for first, second in DataLoader(PlainViews(dataset.signals), config.batch_size, shuffle=True, num_workers=workers):
+        loss = model((first, every_lead), (second, every_lead))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return float(np.mean(losses))
+
+
+def our_epoch(dataset: sd.EcgDataset) -> float:
+    """The same with the kit."""
+    torch.manual_seed(0)
+    return sd.pretrain(sd.build_encoder(), dataset, sd.PretrainConfig(epochs=1), progress=False)["loss"].item()
+
+
+def seconds_of(epoch, *arguments) -> dict[str, float]:
+    """Wall and CPU seconds, those of workers included."""
+    wall, cpu = time.perf_counter(), sum(os.times()[:4])
+    loss = epoch(*arguments)
+    return {"wall": time.perf_counter() - wall, "CPU": sum(os.times()[:4]) - cpu, "loss": loss}
+
+
+def compare(dataset: sd.EcgDataset, repeats: int, workers: int = 0) -> pd.DataFrame:
+    """Medians over the repeats, one row an implementation: recordings per second of wall and of CPU time, and the loss."""
+    few = dataset.where(rows=range(min(len(dataset), 2 * sd.PretrainConfig.batch_size)))
+    plain_epoch(few, workers), our_epoch(few)  # what is done once in a process
+    rows = []
+    for _ in range(repeats):
+        rows.append({"implementation": "plain"} | seconds_of(plain_epoch, dataset, workers))
+        rows.append({"implementation": "ours"} | seconds_of(our_epoch, dataset))
+    table = pd.DataFrame(rows).groupby("implementation", sort=False).median()
+    table[["wall", "CPU"]] = len(dataset) / table[["wall", "CPU"]]
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", nargs="?", default=sd.SAMPLES)
+    parser.add_argument("--recordings", type=int, default=512)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=0)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore", sd.FlatLeadWarning)
+    dataset = sd.EcgDataset.open(options.dataset)
+    dataset = dataset.where(rows=range(min(options.recordings, len(dataset))))
+    table = compare(dataset, options.repeats, options.workers)
+    print(f"{len(dataset)} recordings, recordings per second, median of {options.repeats}:")
+    print(table.to_string(float_format="{:.2f}".format))
+    ratio = table.loc["ours"] / table.loc["plain"]
+    print(f"ratio: {ratio['wall']:.2f} in wall time, {ratio['CPU']:.2f} in CPU time")
+
+
+if __name__ == "__main__":
+    main()

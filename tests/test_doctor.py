@@ -202,3 +202,10 @@ def test_it_speaks_where_no_package_is_installed():
     assert "MEND packages    torch is missing" in done.stdout
     assert "ModuleNotFoundError" in done.stdout
     assert done.stderr == ""
+
+
+def test_make_doctor_speaks_before_the_set_up():
+    command = ["make", "--silent", "doctor", "VENV=not-made-yet", f"PYTHON={sys.executable} -I -S"]
+    done = subprocess.run(command, cwd=doctor.ROOT, capture_output=True, text=True, check=False)
+    assert "MEND packages    torch is missing" in done.stdout
+    assert done.returncode != 0

@@ -1,12 +1,13 @@
 """Every lesson runs, within its time, offline, without a hidden error; and the harness that says so can be trusted."""
 
+import dataclasses
 import time
 
 import nbformat
 import pytest
 from nbclient.output_widget import OutputWidget
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from notebook_runner import NOTEBOOKS, WIDGET_STATE, blemishes, errors_in, run_lesson, run_notebook
+from notebook_runner import NOTEBOOKS, ROOT, WIDGET_STATE, blemishes, errors_in, notebook_named, run_lesson, run_notebook
 
 every_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
 
@@ -136,6 +137,28 @@ def test_a_slow_notebook_is_stopped(tmp_path):
     # Neither cell alone is over the budget: the budget is for the whole notebook.
     errors = errors_of(tmp_path, "import time; time.sleep(4)", "time.sleep(4)", budget_s=6)
     assert "still running when its 6 s were over" in errors
+
+
+def test_work_is_counted_and_waiting_is_not(tmp_path):
+    """Also the work of processes that a cell starts; so a busy machine cannot fail a lesson's budget."""
+    work = "import time\nwhile time.process_time() < 2: pass"
+    child = f"import subprocess, sys; subprocess.check_call([sys.executable, '-c', {work!r}])"
+    run = run_notebook(write_notebook(tmp_path, child, "import time; time.sleep(5)"), tmp_path / "copy", 120)
+    assert run.errors == ()
+    assert 2 <= run.cpu_s < run.wall_s - 2
+    assert run.seconds == run.cpu_s
+    assert dataclasses.replace(run, wall_s=1.0).seconds == 1  # many cores: the wait is what counts
+
+
+def test_a_lesson_is_found_by_its_number_or_its_name():
+    assert notebook_named("09") == notebook_named("09_what_if_lab") == ROOT / "notebooks/09_what_if_lab.ipynb"
+    assert notebook_named("what_if_app").name == "what_if_app.ipynb"
+
+
+def test_a_lesson_without_results_says_why(tmp_path):
+    run = run_lesson(write_notebook(tmp_path, "1 / 0", parameters="RESULTS_PATH = None"), tmp_path / "copy")
+    with pytest.raises(AssertionError, match="ZeroDivisionError: division by zero"):
+        _ = run.results
 
 
 @pytest.mark.parametrize(

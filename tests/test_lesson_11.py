@@ -201,8 +201,7 @@ def test_another_diagnosis_is_shown_on_request(lab):
 
 def test_an_error_while_training_is_shown_beside_the_button(lab, monkeypatch):
     monkeypatch.setattr(sd, "few_labels", lambda *a, **k: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        lab.button.click()
+    lab.button.click()  # ipywidgets logs what a button's callback raises, and goes on
     assert "ZeroDivisionError" in lab.error.value
     assert not lab.button.disabled
 

@@ -38,7 +38,12 @@ def few_figure(few: pd.DataFrame, trials: pd.DataFrame, score: str = "macro_auro
             x=trials["recordings"], y=trials[score], mode="markers+text", text=words, textposition="top center",
             marker=marker, name="your trials",
         )  # fmt: skip
-    figure.update_xaxes(title="recordings with labels (logarithmic)", type="log", dtick="D2", fixedrange=True)
+    figure.update_xaxes(
+        title="recordings with labels (logarithmic)",
+        type="log",
+        tickvals=[10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000],
+        fixedrange=True,
+    )
     figure.update_yaxes(title="AUROC on other patients", gridcolor="#dddddd", fixedrange=True)
     margin, legend = {"l": 60, "r": 10, "t": 10, "b": 50}, {"orientation": "h", "y": -0.25}
     return figure.update_layout(width=880, height=360, plot_bgcolor="white", margin=margin, legend=legend)

@@ -23,7 +23,15 @@ def budget_figure(priced: pd.DataFrame, budget: float) -> go.Figure:
             go.Scatter(
                 x=front["gflop"], y=front["macro_auroc"], line={"color": FRONT}, mode="lines+markers", name="Pareto front"
             ),
-            go.Scatter(x=[bought["gflop"]], y=[bought["macro_auroc"]], mode="markers", marker=star, name="bought"),
+            go.Scatter(
+                x=[bought["gflop"]],
+                y=[bought["macro_auroc"]],
+                text=bought["lead_set"] if bought["n_leads"] <= 6 else f"{bought['n_leads']} leads",
+                textposition="top center",
+                mode="markers+text",
+                marker=star,
+                name="bought",
+            ),
         ]
     )
     figure.add_vline(x=budget, line={"color": CHOSEN, "dash": "dash"})

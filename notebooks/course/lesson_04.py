@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 
@@ -14,7 +15,7 @@ def check_few(answer: object) -> str:
     """Is this (P(at most 2 leads) under selection, the same under masking)?"""
     if answer is None:
         return UNANSWERED
-    if not _two_numbers(answer):
+    if not _numbers(answer, 2):
         return "Not yet: two numbers are wanted, (under selection, under masking)."
     selection, masking = at_most(selection_law(), 2), at_most(masking_law(), 2)
     close = [bool(np.allclose(answer, right, atol=0.0011)) for right in ((selection, masking), (masking, selection))]
@@ -108,7 +109,9 @@ def check_bound(answer: object) -> str:
         100 * right: "this is a percentage; write a probability",
     }
     praise = "57 of 64, or 89 %: nine of ten times masking hides nothing of the limb leads"
-    return check_number(answer, right, praise, wrong, "of the 64 ways to keep or lose six leads, how many keep at least two")
+    return check_number(
+        answer, right, praise, wrong, "count, of the 64 ways to keep or lose six leads, those that keep at least two"
+    )
 
 
 def _close(number: float, *others: float) -> bool:
@@ -117,8 +120,4 @@ def _close(number: float, *others: float) -> bool:
 
 def _numbers(answer: object, many: int) -> bool:
     whole = isinstance(answer, Sequence) and not isinstance(answer, str) and len(answer) == many
-    return whole and all(isinstance(number, int | float) and not isinstance(number, bool) for number in answer)
-
-
-def _two_numbers(answer: object) -> bool:
-    return _numbers(answer, 2)
+    return whole and all(isinstance(number, Real) and not isinstance(number, bool) for number in answer)

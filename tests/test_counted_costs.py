@@ -43,7 +43,7 @@ def test_ours_is_a_straight_line_over_the_leads(counts, cost):
     ours = of(counts, "lead-attention", cost)
     each = (ours[12] - ours[1]) / 11
     assert each > 0
-    assert ours[[3, 6]].to_numpy() == pytest.approx([ours[1] + 2 * each, ours[1] + 5 * each], rel=0.03)
+    assert ours[[3, 6]].to_numpy() == pytest.approx([ours[1] + 2 * each, ours[1] + 5 * each], rel=0.05)
 
 
 def test_ours_with_all_leads_is_ours_with_zeros(counts):

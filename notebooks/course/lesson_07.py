@@ -139,7 +139,7 @@ def check_claims(
         return found
     claims = {
         "A": (one_head, one_head, "12-lead", "1-lead"),
-        "B": (one_head, one_head, "4-lead", "6-lead"),
+        "B": (one_head, one_head, "2-lead", "6-lead"),
         "C": (own_heads["1-lead"], one_head, "1-lead", "1-lead"),
     }
     gaps = {letter: sd.compare(one, other, test, *leads) for letter, (one, other, *leads) in claims.items()}

@@ -26,7 +26,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 ROOT = Path(__file__).resolve().parent.parent
 SCREENSHOTS = ROOT / "build" / "screenshots"
 SIZE = {"width": 1366, "height": 768}  # a small laptop
-PATIENCE_MS = 60_000  # this machine may have other work to do
+PATIENCE_MS = 120_000  # this machine may have much other work to do
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -102,11 +102,11 @@ def serve(folder: Path) -> Iterator[Servers]:
         for process in started:
             process.terminate()  # servers shut their kernels down
         for process in started:
-            process.wait(20)
+            process.wait(2 * PATIENCE_MS / 1000)
 
 
 def wait_until_it_answers(url: str, process: subprocess.Popen, folder: Path) -> None:
-    """Until a server is up; its log is the error if it is not within a minute, or has ended."""
+    """Until a server is up; its log is the error if it is not in time, or has ended."""
     deadline = time.monotonic() + PATIENCE_MS / 1000
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -143,6 +143,10 @@ class Screen:
         """Keep a picture under build/screenshots, for a person to look at."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{self.name}{of and '-'}{of}.png")
+
+    def settle(self) -> None:
+        """Until each figure is drawn as its words say, so that what lies in it stays where it is."""
+        self.page.wait_for_function("!document.querySelector('.live-figure [aria-busy=true]')")
 
     def latencies_ms(self, buttons: list, clicks: int = 30, drawn: str = "[data-drawn]") -> list[float]:
         """From each click, the buttons in turn, to the figure drawn anew: what `drawn` selects counts its drawings."""

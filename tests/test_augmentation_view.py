@@ -234,7 +234,7 @@ def test_a_view_lies_over_the_original_where_that_is_asked(dataset, name, number
         flat = y and np.frombuffer(base64.b64decode(y["bdata"]), y["dtype"])
         assert y == [] if name == SELECTION else len(set(flat)) == 1
     assert view.paper.text in view.static_html()
-    view.over.value = None
+    view.over.value = ()
     assert len(view.children) == small
     assert view.paper.text not in view.static_html()
 

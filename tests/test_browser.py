@@ -84,14 +84,16 @@ def test_the_picker_steers_figures(browser, place):
     traces = figure.locator("g.trace")
     assert traces.count() == 3
 
-    button(screen, "V5").click()
+    one, usual = (page.get_by_role("group", name=name) for name in ("Single leads", "Usual lead sets"))
+    one.get_by_role("button", name="V5", exact=True).click()
     page.get_by_text("4 leads.", exact=True).wait_for()
     button(screen, "✓ V5").wait_for()
     said = "Chosen: I, II, V2, V5. III, aVR, aVL, aVF can be computed from I and II."
     assert page.locator("p", has_text=said).count() == 1
     page.locator("[data-lead=V5] text").click()  # in the drawing
     button(screen, "V5").wait_for()
-    button(screen, "1-lead").click()
+    usual.get_by_role("button", name="1-lead", exact=True).click()
+    usual.get_by_role("button", name="1-lead", exact=True, pressed=True).wait_for()
     page.get_by_text("1 leads.", exact=True).wait_for()
     figure.locator(".shapelayer path").nth(0).wait_for(state="attached")
     assert (traces.count(), figure.locator(".shapelayer path").count()) == (1, 1)  # nothing of the earlier figure is left
@@ -104,6 +106,7 @@ def test_the_picker_steers_figures(browser, place):
 
     figure.get_by_role("img", name="2 leads.").wait_for()  # the words are the drawing's name for a screen reader
 
+    screen.settle()
     figure.scroll_into_view_if_needed()
     point = figure.locator(".points path").nth(10).bounding_box()
     page.mouse.move(point["x"] + point["width"] / 2, point["y"] + point["height"] / 2)
@@ -125,7 +128,8 @@ def test_the_lead_set_explorer_answers_soon(browser, place):
     sets = [button(screen, name) for name in ("2-lead", "3-lead", "6-lead", "12-lead")]
     assert_soon(screen.latencies_ms(sets, 32, ".live-figure"), screen)
     screen.screenshot("12-lead")
-    button(screen, "2-lead").click()
+    lead_set = screen.page.get_by_role("group", name="Lead set", exact=True)
+    lead_set.get_by_role("button", name="2-lead", exact=True).click()
     screen.page.get_by_text("The ECG shows I and II; III,").wait_for()
     screen.page.get_by_text("With 2-lead (I, II) the macro AUROC is").wait_for()
     screen.page.get_by_role("slider", name="Recording").press("ArrowRight")

@@ -70,6 +70,7 @@ def test_the_lab_answers_every_control_and_soon(browser, place):
     page.get_by_role("tab", name="All lead sets").click()
     wait_for(screen, "Chosen: I, 0.520, number 12 of 12")
     figure = page.locator(".live-figure:visible").last
+    screen.settle()
     figure.scroll_into_view_if_needed()
     screen.screenshot("lattice")
     point = figure.locator(".scatterlayer .trace").first.locator(".points path").nth(11).bounding_box()

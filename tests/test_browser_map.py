@@ -27,6 +27,7 @@ def open_map(browser):
 
 def click_dot(screen, trace, dot):
     """Click a dot of the trace of that name; which recording it is."""
+    screen.settle()
     curve, recording = screen.page.evaluate(
         """([name, dot]) => {
           const traces = document.querySelector(".js-plotly-plot").data;

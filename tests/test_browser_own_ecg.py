@@ -59,7 +59,8 @@ def test_from_an_upload_to_an_answer(browser, files, place):
     upload(screen, files["strap"])
     page.get_by_text("No answer yet: None of ch1, ch2").wait_for()
     say(screen, "units per mV", "250")
-    page.get_by_role("combobox", name="ch1").select_option("II")  # at once: the kernel is still busy with the gain
+    group = page.get_by_role("group", name="Which lead each name means")
+    group.get_by_role("combobox", name="ch1").select_option("II")  # at once: the kernel is still busy with the gain
     page.get_by_text("The ECG shows II;").wait_for()
     assert page.get_by_text("10 s at 130 Hz of ch1, ch2. To look at: no lead is among the twelve").count() == 1
     page.get_by_role("combobox", name="ch2").select_option("II")

@@ -76,7 +76,7 @@ def test_both_controls_change_the_figure_and_the_words(table):
     assert "divided by mix+zero-pad's" in chart.figure.text
     chart.cost.value = "tensor_mb"
     assert chart.figure.text == describe_costs(table, "tensor_mb", "mix+zero-pad")
-    chart.baseline.value = None
+    chart.baseline.value = ""
     assert chart.figure.figure["layout"]["title"]["text"] == COSTS["tensor_mb"]
     assert describe_costs(table, "tensor_mb") in chart.static_html()
     assert set(dict(chart.cost.options).values()) == {"peak_cpu_mb", "peak_gpu_mb", "tensor_mb"}

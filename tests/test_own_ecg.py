@@ -451,7 +451,7 @@ def test_a_refusal_leaves_nothing_of_the_file_before(clf, samples, files):
 def test_uploads_are_read_and_go_with_the_widget(clf, samples, files):
     widget = explore.OwnEcg(clf, samples, files)
     widget.upload.value = uploaded(("../my heart.csv", files["clinic"].read_bytes()))
-    assert widget.files.value is None
+    assert widget.files.value == ""
     assert "my_heart.csv: look at it" in widget.report.value
     assert shown(widget) == 4
     folder = widget.folder

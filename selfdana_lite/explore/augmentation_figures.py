@@ -7,10 +7,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from selfdana_lite.explore.colours import INK
-from selfdana_lite.explore.ecg_paper import ABSENT, FONT
+from selfdana_lite.explore.ecg_paper import ABSENT
+from selfdana_lite.explore.sheet import FONT, GRID, sheet
 from selfdana_lite.leads import LEADS
 
-ROW_MV, ROW_PX, WIDTH_PX = 1.5, 21, 910  # 14 px a millivolt: small, to have four views side by side
+ROW_MV, ROW_PX = 1.5, 21  # 14 px a millivolt: small, to have four views side by side
 ZEROED, BARS = "#a04000", ("#56B4E9", "#E69F00")  # Okabe and Ito's blue for selection, orange for masking
 
 
@@ -58,11 +59,9 @@ def view_figure(views: Mapping[str, Sequence[Drawn]], sampling_rate_hz: float, t
         "xaxis": hidden | {"range": [-0.01 * width_s, starts_s[-1] + 1.01 * width_s], "showticklabels": False},
         "yaxis": hidden | names | {"range": [bottom, ROW_MV * 0.6]},
         "annotations": [label | place for label in labels],
-        "height": len(LEADS) * ROW_PX + 110,
-        "margin": {"l": 50, "r": 10, "t": 76, "b": 34},
         "legend": {"orientation": "h", "x": 0.5, "xanchor": "center", "y": -0.01, "yanchor": "top", "font": FONT},
     }
-    return go.Figure(traces, _common(title) | paper)
+    return go.Figure(traces, sheet(title, len(LEADS) * ROW_PX + 110, (50, 10, 76, 34)) | paper)
 
 
 def count_figure(counts: Mapping[str, np.ndarray], laws: Mapping[str, np.ndarray], title: str) -> go.Figure:
@@ -88,19 +87,12 @@ def count_figure(counts: Mapping[str, np.ndarray], laws: Mapping[str, np.ndarray
         traces += [bars | share | {"showlegend": False}, law | share | {"showlegend": not panel}]
         domain = {"domain": [0.52 * panel, 0.52 * panel + 0.48], "range": [-0.6, len(found) - 0.4], "dtick": 1}
         axes[f"xaxis{suffix}"] = domain | {"fixedrange": True, "title": {"text": f"leads kept by {name}", "font": FONT}}
-    shares = {"range": [-0.07 * highest, 1.1 * highest], "tickformat": ".0%", "gridcolor": "#dddddd", "fixedrange": True}
+    shares = {"range": [-0.07 * highest, 1.1 * highest], "tickformat": ".0%", "gridcolor": GRID, "fixedrange": True}
     paper = axes | {
         "yaxis": shares,
-        "height": 210,
-        "margin": {"l": 50, "r": 10, "t": 34, "b": 45},
         "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom", "font": FONT},
     }
-    return go.Figure(traces, _common(title) | paper)
-
-
-def _common(title: str) -> dict:
-    title = {"text": title, "font": {"size": 16}, "x": 0.01, "y": 0.98, "yanchor": "top"}
-    return {"title": title, "width": WIDTH_PX, "plot_bgcolor": "white", "paper_bgcolor": "white", "font": FONT}
+    return go.Figure(traces, sheet(title, 210, (50, 10, 34, 45)) | paper)
 
 
 def _kept(view: Drawn) -> str:

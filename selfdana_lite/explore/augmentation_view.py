@@ -29,7 +29,7 @@ DRAWS = (10, 30, 100, 300, 1000, 3000, 10_000)
 FEW = 3  # leads: what is asked of a watch or a monitor
 SHOWN_S, PAPER_S = 2.5, 10.0  # beside each other; over the original
 NAMES = "Random Lead Selection", "Random Lead Masking"
-OVER = {"nothing": None} | {f"{name}, view {n}": (name, n) for name in NAMES for n in (1, 2)}
+OVER = {"nothing": ()} | {f"{name}, view {n}": (name, n) for name in NAMES for n in (1, 2)}
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class AugmentationChoice:
     law: str = "uniform"
     seed: int = 0
     draws: int = 1000
-    over: tuple[str, int] | None = None
+    over: tuple[str, int] | tuple[()] = ()
 
     @property
     def augmentations(self) -> dict[str, RandomLeadSelection | RandomLeadMasking]:

@@ -6,9 +6,9 @@ import plotly.graph_objects as go
 
 from selfdana_lite.costs import TITLES
 from selfdana_lite.explore.colours import MODEL_COLOURS
-from selfdana_lite.explore.ecg_paper import FONT
 from selfdana_lite.explore.explorer import Explorer
 from selfdana_lite.explore.live_figure import LiveFigure, figure_html
+from selfdana_lite.explore.sheet import FONT, GRID, sheet
 
 COSTS = TITLES | {
     "gflop_per_recording": "Operations of a training step, GFLOP a recording (counted)",
@@ -28,16 +28,12 @@ def cost_figure(table: pd.DataFrame, cost: str = "peak_cpu_mb", baseline: str | 
     sets = shown.drop_duplicates("n_leads").sort_values("n_leads")
     title = COSTS[cost] if baseline is None else f"{COSTS[cost].split(',')[0]}, over that of {baseline}"
     figure.update_xaxes(title="leads", tickvals=sets["n_leads"], fixedrange=True, zeroline=False)
-    figure.update_yaxes(rangemode="tozero", fixedrange=True, gridcolor="#dddddd")
+    figure.update_yaxes(rangemode="tozero", fixedrange=True, gridcolor=GRID)
     if shown["value"].isna().all():
         figure.add_annotation(text="not measured", x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False, font_size=20)
         figure.update_yaxes(showticklabels=False, showgrid=False)
     legend = {"orientation": "h", "y": -0.2, "font": FONT}
-    margin = {"l": 60, "r": 10, "t": 40, "b": 80}
-    title = {"text": title, "font": {"size": 16}, "y": 0.98}
-    return figure.update_layout(
-        title=title, width=910, height=400, plot_bgcolor="white", font=FONT, legend=legend, margin=margin, showlegend=True
-    )
+    return figure.update_layout(sheet(title, 400, (60, 10, 40, 80)), legend=legend, showlegend=True)
 
 
 def describe_costs(table: pd.DataFrame, cost: str = "peak_cpu_mb", baseline: str | None = None) -> str:
@@ -61,22 +57,25 @@ class CostChart(Explorer):
         super().__init__()
         self.table = table
         there = {title: name for name, title in COSTS.items() if name in table}
-        models = [("nothing: as measured", None), *((model, model) for model in table["model"].unique())]
+        models = [("nothing: as measured", ""), *((model, model) for model in table["model"].unique())]
         wide = {"style": {"description_width": "90px"}, "layout": {"width": "520px"}}
         self.figure = LiveFigure(cost_figure(table, cost, baseline), describe_costs(table, cost, baseline))
         self.cost = ipywidgets.Dropdown(options=list(there.items()), value=cost, description="Cost", **wide)
-        self.baseline = ipywidgets.Dropdown(options=models, value=baseline, description="Divided by", **wide)
+        self.baseline = ipywidgets.Dropdown(options=models, value=baseline or "", description="Divided by", **wide)
         for control in (self.cost, self.baseline):
             control.observe(self._chosen, "value")
         self.children = [self.cost, self.baseline, self.error, self.figure]
 
     def static_html(self) -> str:
-        chosen = self.cost.value, self.baseline.value
+        chosen = self._values()
         return figure_html(cost_figure(self.table, *chosen), describe_costs(self.table, *chosen))
+
+    def _values(self) -> tuple[str, str | None]:
+        return self.cost.value, self.baseline.value or None
 
     def _chosen(self, _change: object) -> None:
         with self.errors_shown():
-            chosen = self.cost.value, self.baseline.value
+            chosen = self._values()
             self.figure.show(cost_figure(self.table, *chosen), describe_costs(self.table, *chosen))
 
 

@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 
 from selfdana_lite.explore.colours import FAINT, INK, class_colours
 from selfdana_lite.explore.crowd import UNLABELLED, Answer, Crowd, labels_in_words, nearest_samples, strangeness
-from selfdana_lite.explore.ecg_paper import FONT
+from selfdana_lite.explore.sheet import sheet
 
 FAR = 0.95  # lonelier than nineteen samples of twenty
 MIXED = "several labels"
@@ -91,11 +91,5 @@ def _kind(row: int, crowd: Crowd) -> str:
 
 def _laid_out(figure: go.Figure, title: str, height: int) -> go.Figure:
     return figure.update_layout(
-        title={"text": title, "font": {"size": 16}, "x": 0.01, "y": 0.98, "yanchor": "top"},
-        legend={"orientation": "h", "y": -0.2, "font": {"size": 13}},
-        width=910,
-        height=height,
-        margin={"l": 70, "r": 10, "t": 45, "b": 40},
-        plot_bgcolor="white",
-        font=FONT,
+        sheet(title, height, (70, 10, 45, 40)), legend={"orientation": "h", "y": -0.2, "font": {"size": 13}}
     )

@@ -19,6 +19,7 @@ from selfdana_lite.explore.ecg_traces import (
     view_of,
     wave_traces,
 )
+from selfdana_lite.explore.sheet import FONT, sheet
 from selfdana_lite.leads import LEADS
 from selfdana_lite.recording import Recording
 
@@ -32,7 +33,6 @@ MARGIN_PX = {"l": 60, "r": 10, "t": 32, "b": 45}
 MARK_S, CALIBRATION_MV = 0.5, 1.0  # room at the left for the calibration mark
 SMALL_SQUARE, LARGE_SQUARE = "#f7dada", "#e9aaaa"
 BENEATH = "#7fb2e5"  # a first view, wide and pale beneath the second
-FONT = {"size": 14, "color": INK}
 
 
 def ecg_figure(
@@ -64,11 +64,10 @@ def ecg_figure(
     traces = [absent_trace(cells, views, row_mv), calibration_trace(len(rows), row_mv), *drawn]
     traces += legend_traces(lines) if overlay is not None else []
     traces += wave_traces(marks, views[-1], cells, row_mv) if marks is not None and marks.lead else []
-    paper = _paper(rows, duration_s, _reach(drawn, row_mv, len(rows)))
     longest_s = max(view.duration_s for view in views)
     if longest_s > SHOWN_S:
         title = f"{title} (the first {SHOWN_S:g} of {longest_s:g} s)".strip()
-    paper |= {"title": {"text": title, "font": {"size": 16}, "x": 0.01, "y": 0.99, "yanchor": "top"}}
+    paper = _paper(title, duration_s, _reach(drawn, row_mv, len(rows)))
     paper |= {"annotations": _labels(rows, cells, views), "showlegend": overlay is not None}
     paper["shapes"] = [_small_squares(duration_s, paper["yaxis"]["range"]), *_ticks(cells, row_mv)]
     paper |= {"legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom", "font": FONT}}
@@ -155,7 +154,7 @@ def _small_squares(duration_s: float, reach_mv: Sequence[float]) -> dict:
     return {"type": "path", "path": "".join(upright + level), "layer": "below", "line": line}
 
 
-def _paper(rows: Rows, duration_s: float, reach_mv: tuple[float, float]) -> dict:
+def _paper(title: str, duration_s: float, reach_mv: tuple[float, float]) -> dict:
     """Large squares of 5 mm, at one scale whatever the recording."""
     width, widest = ((time_s + MARK_S) * MM_PER_S * PX_PER_MM for time_s in (duration_s, SHOWN_S))
     height = (reach_mv[1] - reach_mv[0]) * MM_PER_MV * PX_PER_MM
@@ -169,13 +168,6 @@ def _paper(rows: Rows, duration_s: float, reach_mv: tuple[float, float]) -> dict
         "ticktext": [str(n // 5) if n % 5 == 0 else "" for n in fifths],
     }
     height_axis = {"range": list(reach_mv), "dtick": 0.5, "showticklabels": False}
-    return {
-        "xaxis": squares | time_axis,
-        "yaxis": squares | height_axis,
-        "width": round(widest) + MARGIN_PX["l"] + MARGIN_PX["r"],
-        "height": round(height) + MARGIN_PX["t"] + MARGIN_PX["b"],
-        "margin": MARGIN_PX,
-        "plot_bgcolor": "white",
-        "paper_bgcolor": "white",
-        "font": FONT,
-    }
+    left, right, above, below = room = tuple(MARGIN_PX.values())
+    page = sheet(title, round(height) + above + below, room, round(widest) + left + right)
+    return page | {"xaxis": squares | time_axis, "yaxis": squares | height_axis}

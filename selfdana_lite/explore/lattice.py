@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from selfdana_lite.explore.colours import CHOSEN, FAINT, INK, LEAD_COLOURS
-from selfdana_lite.explore.ecg_paper import FONT
+from selfdana_lite.explore.sheet import FONT, GRID, sheet
 from selfdana_lite.lead_values import CHANCE
 from selfdana_lite.leads import LEAD_SETS, LEADS, LeadError, parse_leads
 from selfdana_lite.what_if import extremes, pareto_front
@@ -41,14 +41,9 @@ def lattice_figure(
     figure.data[4].update(mode="markers+text", text=presets["preset"], textposition="bottom center", textfont=FONT)
     sizes = [table["n_leads"].min() - 0.6, table["n_leads"].max() + 0.6]
     figure.update_xaxes(title="number of leads", range=sizes, dtick=1, fixedrange=True, zeroline=False)
-    figure.update_yaxes(title=score_name, fixedrange=True, zeroline=False, gridcolor="#dddddd")
+    figure.update_yaxes(title=score_name, fixedrange=True, zeroline=False, gridcolor=GRID)
     return figure.update_layout(
-        title={"text": _title("What every lead set scores", marked, score), "font": {"size": 16}, "y": 0.98},
-        width=910,
-        height=520,
-        plot_bgcolor="white",
-        font=FONT,
-        margin={"l": 60, "r": 10, "t": 40, "b": 120},
+        sheet(_title("What every lead set scores", marked, score), 520, (60, 10, 40, 120)),
         legend={"orientation": "h", "y": -0.16, "font": {"size": 13}},
     )
 
@@ -109,15 +104,12 @@ def lead_value_figure(values: pd.DataFrame) -> go.Figure:
     )
     low, high = min(0, values["macro_auroc"].min()), max(0, values["macro_auroc"].max())
     room = 0.25 * (high - low)
-    figure.update_xaxes(range=[low - room * (low < 0), high + room], zerolinecolor=FAINT, gridcolor="#dddddd", col=1)
+    figure.update_xaxes(range=[low - room * (low < 0), high + room], zerolinecolor=FAINT, gridcolor=GRID, col=1)
     figure.update_xaxes(fixedrange=True)
     figure.update_yaxes(autorange="reversed", fixedrange=True)
     figure.update_annotations(font_size=15)
-    title = {"text": f"What each lead is worth (together {values['macro_auroc'].sum():+.3f})", "font": {"size": 16}, "y": 0.98}
-    margin = {"l": 50, "r": 10, "t": 70, "b": 30}
-    return figure.update_layout(
-        title=title, width=910, height=440, plot_bgcolor="white", font=FONT, margin=margin, showlegend=False
-    )
+    title = f"What each lead is worth (together {values['macro_auroc'].sum():+.3f})"
+    return figure.update_layout(sheet(title, 440, (50, 10, 70, 30)), showlegend=False)
 
 
 def describe_lead_values(values: pd.DataFrame) -> str:

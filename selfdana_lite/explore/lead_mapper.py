@@ -14,10 +14,10 @@ import traitlets
 
 from selfdana_lite.electrodes import LimbCheck, check_limb_leads
 from selfdana_lite.explore.colours import INK
-from selfdana_lite.explore.ecg_paper import FONT
 from selfdana_lite.explore.explorer import Explorer
 from selfdana_lite.explore.group import named
 from selfdana_lite.explore.live_figure import LiveFigure
+from selfdana_lite.explore.sheet import GRID, sheet
 from selfdana_lite.faults import filled, in_millivolt, split_wander
 from selfdana_lite.leads import LEAD_SETS, LEADS, LIMB_FROM_I_II, LeadError
 from selfdana_lite.recording import Recording
@@ -81,16 +81,11 @@ def limb_figure(recording: Recording) -> go.Figure:
         ]
     )
     axis = {"fixedrange": True, "zeroline": False, "visible": bool(lead)}
-    figure.update_xaxes(axis, title="time (s)").update_yaxes(axis, title="mV", gridcolor="#dddddd")
+    figure.update_xaxes(axis, title="time (s)").update_yaxes(axis, title="mV", gridcolor=GRID)
     return figure.update_layout(
-        title={"text": title, "font": {"size": 16}, "x": 0.01, "y": 0.97, "yanchor": "top"},
+        sheet(title, 240 if lead else 120, (60, 10, 50, 45), width=600),
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
-        width=600,
-        height=240 if lead else 120,
         showlegend=bool(lead),
-        margin={"l": 60, "r": 10, "t": 50, "b": 45},
-        plot_bgcolor="white",
-        font=FONT,
     )
 
 

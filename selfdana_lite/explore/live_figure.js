@@ -58,12 +58,14 @@ function render({ model, el }) {
   }
 
   function update() {
+    const serial = model.get("serial");
     say();
+    chart.setAttribute("aria-busy", "true"); // the words are ahead of the drawing
     drawing = drawing.then(draw).catch((error) => {
       sentence.setAttribute("role", "alert");
       sentence.textContent = `This figure could not be drawn: ${error}`;
       console.error(error);
-    });
+    }).then(() => chart.setAttribute("aria-busy", String(serial !== model.get("serial"))));
   }
 
   drawing = page.plotly.then((arrived) => {

@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 
 from selfdana_lite.explore.atlas import NEAREST, Scene
 from selfdana_lite.explore.colours import FAINT, INK
-from selfdana_lite.explore.ecg_paper import FONT
 from selfdana_lite.explore.map_groups import GROUPINGS, RULES, UNLABELLED, Group, lead_words
+from selfdana_lite.explore.sheet import FONT, sheet
 
 WIDTH_PX, HEIGHT_PX = 620, 480
 DRIFT_LINE = "#a0a0a0"
@@ -163,18 +163,12 @@ def _paper(view: MapView, scene: Scene) -> dict:
         x, y = (f"{scene.flat_map.method}, {nth} axis (no unit)" for nth in titles)
     axis = {"zeroline": False, "gridcolor": "#e4e4e4", "linecolor": FAINT, "mirror": True}
     title = f"{scene.flat_map.method} through {lead_words(scene.leads)}"
-    return {
-        "title": {"text": title, "font": {"size": 16}, "x": 0.01, "y": 0.99, "yanchor": "top"},
+    room = (60, 145, 32, 50)  # at the right for the legend, whatever stands in it
+    return sheet(title, HEIGHT_PX, room, WIDTH_PX) | {
         "xaxis": axis | {"title": {"text": x, "font": FONT}, "range": [low_x, high_x]},
         "yaxis": axis | {"title": {"text": y, "font": FONT}, "range": [low_y, high_y], "scaleanchor": "x"},
         "legend": {"x": 1.02, "y": 1, "font": {"size": 13}, "itemsizing": "constant", "traceorder": "normal"},
         "uirevision": f"{scene.flat_map.method} {view.colour_by}",  # a part that was zoomed in on stays in sight
-        "width": WIDTH_PX,
-        "height": HEIGHT_PX,
-        "margin": {"l": 60, "r": 145, "t": 32, "b": 50},  # the legend's place, whatever stands in it
-        "plot_bgcolor": "white",
-        "paper_bgcolor": "white",
-        "font": FONT,
     }
 
 

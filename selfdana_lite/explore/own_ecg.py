@@ -46,7 +46,7 @@ class OwnEcg(Explorer):
         self.folder = Path(tempfile.mkdtemp(prefix="own-ecg-"))
         weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self.upload = ipywidgets.FileUpload(multiple=True, accept=",".join(SUFFIXES), description="Upload")
-        self.files = ipywidgets.Dropdown(options=[("choose", None), *(files or {}).items()], description="or take")
+        self.files = ipywidgets.Dropdown(options=[("choose", ""), *(files or {}).items()], description="or take")
         self.gain, self.rate_hz, self.names = map(_field, ("units per mV", "hertz", "leads"))
         self.start_s = ipywidgets.FloatSlider(0, min=0, max=0, step=0.5, description="from (s)", continuous_update=False)
         self.notice, self.report, self.done = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
@@ -78,7 +78,7 @@ class OwnEcg(Explorer):
         with self.errors_shown():
             if not change["new"]:
                 return
-            self.files.value = None
+            self.files.value = ""
             self._forget()
             try:
                 self._take(save_uploads(change["new"], Path(tempfile.mkdtemp(dir=self.folder))))
@@ -87,7 +87,7 @@ class OwnEcg(Explorer):
 
     def _taken(self, change: dict) -> None:
         with self.errors_shown():
-            if change["new"] is not None:
+            if change["new"]:
                 self._take(change["new"])
 
     def _said(self, _change: object) -> None:

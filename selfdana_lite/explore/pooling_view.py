@@ -14,17 +14,17 @@ import torch
 
 from selfdana_lite.adapter import DimensionAdaptivePooling
 from selfdana_lite.explore.colours import FAINT, INK, LEAD_COLOURS, LEAD_DASHES
-from selfdana_lite.explore.ecg_paper import FONT
 from selfdana_lite.explore.group import named
 from selfdana_lite.explore.lead_picker import LeadPicker
 from selfdana_lite.explore.lead_view import LeadView
 from selfdana_lite.explore.live_figure import LiveFigure
+from selfdana_lite.explore.sheet import FONT, sheet
 from selfdana_lite.leads import LEADS
 
 # The example: one number a lead, as a feature map may hold at one moment. No two are equal, so that a maximum has one winner.
 EXAMPLE = dict(zip(LEADS, (0.6, 1.0, 0.4, -0.8, 0.1, 0.7, -0.5, 0.2, 0.9, 1.4, 1.2, 0.8), strict=True))
 MOST_SLOTS = 6
-WIDTH_PX, DRAWN_PX, MARGIN_PX = 910, 312, {"l": 10, "r": 10, "t": 40, "b": 10}  # one size, so that nothing jumps
+DRAWN_PX, ABOVE_PX, BELOW_PX = 312, 40, 10  # one size, so that nothing jumps
 
 
 @dataclass(frozen=True)
@@ -89,23 +89,11 @@ def draw(choice: PoolingChoice) -> go.Figure:
     nodes = [_nodes(0, lead_y, names, "middle left", colours), _nodes(1, slot_y, sums, "middle right", INK)]
     title = f"{_count(len(choice.leads), 'lead')} into {_count(choice.slots, 'slot')}"
     axis = {"visible": False, "fixedrange": True}
-    paper = {
-        "title": {
-            "text": f"{title} by {choice.op}; thick: what gets through in the example",
-            "font": {"size": 16},
-            "x": 0.01,
-            "y": 0.99,
-            "yanchor": "top",
-        },
+    title = f"{title} by {choice.op}; thick: what gets through in the example"
+    paper = sheet(title, DRAWN_PX + ABOVE_PX + BELOW_PX, (10, 10, ABOVE_PX, BELOW_PX)) | {
         "xaxis": axis | {"range": [-0.3, 2.7]},
         "yaxis": axis | {"range": [-DRAWN_PX, 0]},
-        "width": WIDTH_PX,
-        "height": DRAWN_PX + MARGIN_PX["t"] + MARGIN_PX["b"],
-        "margin": MARGIN_PX,
-        "plot_bgcolor": "white",
-        "paper_bgcolor": "white",
         "showlegend": False,
-        "font": FONT,
     }
     return go.Figure(links + nodes, paper)
 

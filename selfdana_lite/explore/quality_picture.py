@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from selfdana_lite.explore.colours import INK
+from selfdana_lite.explore.sheet import sheet
 from selfdana_lite.faults import in_millivolt, problem_stretches, r_peaks
 from selfdana_lite.recording import Recording, RecordingError
 
@@ -96,12 +97,6 @@ def _laid_out(figure: go.Figure, leads: tuple[str, ...], row_mv: float, shown_s:
         ticktext=list(leads),
     )
     return figure.update_layout(
-        width=WIDTH_PX,
-        height=ROW_PX * (len(leads) + 1) + 90,
-        margin={"l": 85, "r": 10, "t": 50, "b": 45},
-        title={"text": title, "font": {"size": 16}, "x": 0.01, "y": 0.99, "yanchor": "top"},
+        sheet(title, ROW_PX * (len(leads) + 1) + 90, (85, 10, 50, 45), WIDTH_PX),
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
-        plot_bgcolor="white",
-        paper_bgcolor="white",
-        font={"size": 14, "color": INK},
     )

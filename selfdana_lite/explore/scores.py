@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.downstream import Classifier, evaluate
 from selfdana_lite.explore.colours import CHOSEN, FAINT, MODEL_COLOURS, OTHER
-from selfdana_lite.explore.ecg_paper import FONT
+from selfdana_lite.explore.sheet import FONT, GRID, sheet
 from selfdana_lite.lead_values import CHANCE
 from selfdana_lite.leads import LEAD_SETS
 
@@ -39,10 +39,11 @@ def score_figure(table: pd.DataFrame, chosen: str) -> go.Figure:
         hovertext=[f"{r.leads}<br>{r.macro_auroc:.3f} [{r.low:.3f}, {r.high:.3f}]" for r in table.itertuples()],
         hoverinfo="text",
     )
+    title = "What the encoder still knows at each lead set"
     return go.Figure(
         bars,
-        layout={
-            "title": {"text": "What the encoder still knows at each lead set", "font": {"size": 16}},
+        sheet(title, 260, (60, 10, 40, 30))
+        | {
             "xaxis": {
                 "tickvals": table["lead_set"].tolist(),
                 "ticktext": [f"{r.lead_set}: <b>{r.macro_auroc:.2f}</b>" for r in table.itertuples()],
@@ -54,13 +55,9 @@ def score_figure(table: pd.DataFrame, chosen: str) -> go.Figure:
                 "dtick": 0.1,
                 "fixedrange": True,
             },
-            "plot_bgcolor": "white",
             "showlegend": False,
-            "height": 260,
-            "margin": {"l": 60, "r": 10, "t": 40, "b": 30},
-            "font": FONT,
         },
-    ).update_yaxes(showgrid=True, gridcolor="#dddddd", zeroline=False)
+    ).update_yaxes(showgrid=True, gridcolor=GRID, zeroline=False)
 
 
 def describe_scores(table: pd.DataFrame, chosen: str) -> str:
@@ -86,14 +83,11 @@ def comparison_figure(results: pd.DataFrame) -> go.Figure:
             rows = results[(results["model"] == model) & (results["stage"] == stage)]
             figure.add_trace(_line(rows, stage, MODEL_COLOURS[(column - 1) % len(MODEL_COLOURS)]), 1, column)
     figure.update_xaxes(title="leads", type="category", fixedrange=True)
-    figure.update_yaxes(range=_auroc_range(results), dtick=0.1, showgrid=True, gridcolor="#dddddd", fixedrange=True)
+    figure.update_yaxes(range=_auroc_range(results), dtick=0.1, showgrid=True, gridcolor=GRID, fixedrange=True)
     figure.update_yaxes(title="macro AUROC", col=1)
     figure.update_annotations(font_size=15)  # the names of the models
-    title = {"text": "Pre-trained (colour) beside its untrained twin (grey, dotted)", "font": {"size": 16}, "y": 0.98}
-    margin = {"l": 60, "r": 10, "t": 80, "b": 60}
-    return figure.update_layout(
-        title=title, width=910, height=380, plot_bgcolor="white", font=FONT, margin=margin, showlegend=False
-    )
+    title = "Pre-trained (colour) beside its untrained twin (grey, dotted)"
+    return figure.update_layout(sheet(title, 380, (60, 10, 80, 60)), showlegend=False)
 
 
 def describe_comparison(results: pd.DataFrame) -> str:

@@ -22,8 +22,9 @@ lab: install  ## set up, then open the first notebook in JupyterLab
 	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
 
 # A kernel that has run the notebook waits for the next visitor, so that only one who comes too soon has to wait.
-app: install  ## open the what-if lab as a web page, without code; ready about a minute after the start
-	$(BIN)/voila notebooks/what_if_app.ipynb --preheat_kernel=True --pool_size=1 --Voila.ip=127.0.0.1
+app: install  ## open the what-if lab as a web page, without code, in about a minute (DATA=folder for other recordings)
+	@test -z "$(DATA)" || test -e "$(DATA)" || { echo "DATA=$(DATA): nothing is there; name a dataset folder or an archive." >&2; exit 1; }
+	SELFDANA_DATA="$(DATA)" $(BIN)/voila notebooks/what_if_app.ipynb --preheat_kernel=True --pool_size=1 --Voila.ip=127.0.0.1
 
 test: install  ## set up, then run the whole test suite (no network needed)
 	$(BIN)/python -m pytest

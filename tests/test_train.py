@@ -224,24 +224,14 @@ def not_a_number(signals_mv):
     return signals_mv
 
 
-def no_voltage(signals_mv):
-    """Finite numbers whose squares are not."""
-    return signals_mv * 1e30
-
-
-@pytest.mark.parametrize(
-    ("fault", "words"),
-    [
-        (no_voltage, r"(loss|norm) became (nan|inf) at step 4 \(epoch 2, rows \[{rows}\]\).*Lower learning_rate"),
-        (not_a_number, "Row {row} holds NaN or infinite samples, as 1 of the 16 rows of this batch do; repair or leave out"),
-    ],
-)
 @pytest.mark.parametrize(("objective", "backbone"), OBJECTIVES)
-def test_numbers_that_cannot_be_used_name_the_row_or_the_step_and_spoil_nothing(recordings, objective, backbone, fault, words):
+def test_missing_samples_name_the_very_row_and_spoil_nothing(recordings, objective, backbone):
     encoder, twin = (seeded_encoder(backbone=backbone) for _ in range(2))
     settings, rows = config(objective=objective), shuffled_batches(48, 16, epoch_generator(0, epoch=1))[1]
-    with pytest.raises(TrainingError, match=words.format(row=rows[3], rows=", ".join(map(str, rows)))):
-        quietly(encoder, on_batch(recordings, 4, fault), settings)
+    with pytest.raises(
+        TrainingError, match=f"Row {rows[3]} holds NaN or infinite samples, as 1 of the 16 rows of this batch do"
+    ):
+        quietly(encoder, on_batch(recordings, 4, not_a_number), settings)
     with pytest.warns(UserWarning, match="Stopped by hand"):
         quietly(twin, on_batch(recordings, 4, stop_by_hand), settings)
     assert differing(weights(encoder), weights(twin)) == set()

@@ -11,7 +11,7 @@ DESIGNS = pd.DataFrame(
         "design": ["default", "wider stem", "narrower", "zero-pad-lean"],
         "tensor_mb, 1-lead": [14.0, 20.0, 9.0, 16.0],
         "tensor_mb, 12-lead": [54.0, 80.0, 35.0, 16.0],
-        **dict.fromkeys(sd.LEAD_SETS, [0.85, 0.86, 0.83, 0.84]),
+        **{name: [0.85, 0.86, 0.83, 0.84] for name in sd.LEAD_SETS},
     }
 )
 

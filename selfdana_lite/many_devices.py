@@ -135,9 +135,8 @@ def _normalise(norm: nn.modules.batchnorm._BatchNorm, maps: Tensor) -> Tensor:
         norm.running_mean.lerp_(mean, norm.momentum)
         norm.running_var.lerp_(variance * total / (total - 1), norm.momentum)
     scale = norm.weight * (variance + norm.eps).rsqrt()
-    shift = norm.bias - mean * scale
     shape = [1, -1] + [1] * (maps.ndim - 2)  # [C] -> [1, C, 1]
-    return (maps * scale.view(shape) + shift.view(shape)).to(maps.dtype)
+    return ((maps - mean.view(shape)) * scale.view(shape) + norm.bias.view(shape)).to(maps.dtype)
 
 
 def from_first(make: Callable[[], Value]) -> Value:

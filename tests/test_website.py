@@ -154,3 +154,9 @@ def test_an_ordinary_output_stays_as_it_is():
     printed = new_output("stream", text="hello")
     assert list(website.shown(printed, {})) == [printed]
     assert website.drawn(printed) is printed
+
+
+def test_a_widget_of_a_lesson_that_was_stopped_does_not_stop_the_site():
+    view = new_output("display_data", {website.WIDGET: {"model_id": "lost"}})
+    (said,) = website.shown(view, {})
+    assert said.data["text/plain"] == "What this widget showed was not saved: the lesson was stopped."

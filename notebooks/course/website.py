@@ -92,6 +92,9 @@ def shown(output: NotebookNode, widgets: dict) -> Iterator[NotebookNode]:
 
 def shown_by_widget(model_id: str, widgets: dict) -> Iterator[NotebookNode]:
     """What one widget and its children show, as ordinary outputs, from the top down."""
+    if model_id not in widgets:  # they are saved at the end, which a lesson over its budget does not reach
+        yield new_output("display_data", {"text/plain": "What this widget showed was not saved: the lesson was stopped."})
+        return
     widget = widgets[model_id]
     state = widget["state"]
     for output in state.get("outputs", []):

@@ -57,11 +57,22 @@ def test_the_script_writes_tables_picture_and_section(tmp_path, monkeypatch, sam
     )
     readme, results, picture = (tmp_path / name for name in ("README.md", "costs.csv", "costs.svg"))
     readme.write_text("Before\n<!-- costs:begin -->\nold\n<!-- costs:end -->\nAfter\n")
-    arguments = [str(samples_path), "--folds", "1", "2", "--results", str(results), "--readme", str(readme)]
+    arguments = [
+        str(samples_path),
+        "--folds",
+        "1",
+        "2",
+        "--phase",
+        "pretrain",
+        "--results",
+        str(results),
+        "--readme",
+        str(readme),
+    ]
     main([*arguments, "--picture", str(picture)])
-    assert asked == [({1, 2}, "lead-attention", "fine-tune")]
+    assert asked == [({1, 2}, "lead-attention", "pretrain")]
     text = readme.read_text()
-    assert text.startswith("Before\n<!-- costs:begin -->\nTraining (fine-tune) on ")
+    assert text.startswith("Before\n<!-- costs:begin -->\nTraining (pretrain) on ")
     assert text.endswith("<!-- costs:end -->\nAfter\n")
     assert "old" not in text
     assert text.split("begin -->\n")[1].split("\n<!--")[0] in capsys.readouterr().out

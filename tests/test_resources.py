@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import nn
 
-from selfdana_lite import costs, meter, resources
+from selfdana_lite import meter, resources
 from selfdana_lite.dataset import EcgDataset, write_dataset
 from selfdana_lite.encoders import build_encoder
-from selfdana_lite.leads import LEAD_SETS, LEADS, LeadError
+from selfdana_lite.leads import LEADS, LeadError
 from selfdana_lite.meter import COSTS, PeakMemory, TwelveSlots, count_work, measure_part, measure_row, training_step
 from selfdana_lite.resources import BASELINES, MeasurementError, add_ratios, measure_resources
 
@@ -270,28 +270,6 @@ def test_a_process_that_vanishes_is_missed(job, monkeypatch):
 
 
 # The command line
-
-
-def test_tables_for_the_readme(samples_path, tmp_path, monkeypatch, capsys):
-    asked = {}
-
-    def measured(dataset, encoder, phase):
-        asked.update(recordings=len(dataset), encoder=encoder, phase=phase)
-        rows = [{"model": m, "lead_set": s, **dict.fromkeys(COSTS, 1234.5)} for m in ("z", "a") for s in LEAD_SETS]
-        return pd.DataFrame(rows).assign(peak_gpu_mb=math.nan, **{f"{cost}_spread": 0.25 for cost in COSTS})
-
-    monkeypatch.setattr(costs, "measure_resources", measured)
-    results = tmp_path / "costs.csv"
-    costs.main([str(samples_path), "--folds", "1", "--phase", "pretrain", "--results", str(results)])
-    fold_1 = len(EcgDataset.open(samples_path).where(folds=[1]))
-    assert asked == {"recordings": fold_1, "encoder": "lead-attention", "phase": "pretrain"}
-    printed = capsys.readouterr().out
-    assert "| model | 12-lead | 6-lead | 4-lead | 3-lead | 2-lead | 1-lead |\n| --- |" in printed
-    assert printed.index("| z | 1.23e+03 (0.25) |") < printed.index("| a | ")
-    assert "**Peak GPU memory of training, MB**: not measured, for want of a GPU." in printed
-    assert len(pd.read_csv(results)) == 12
-    with pytest.raises(SystemExit):
-        costs.main([str(samples_path), "--results", str(results)])
 
 
 def test_a_row_survives_the_way_between_processes(job, monkeypatch, capsys):

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,11 @@ from browser import browser, servers  # noqa: E402, F401 - fixtures for any modu
 from notebook_runner import Run, notebook_named, own_metadata, run_lesson  # noqa: E402
 
 no_network.block()  # before the first test module is imported, not only while tests run
+
+
+# A shell ignores Ctrl-C in what it starts in the background, and that is inherited: the tests of Ctrl-C would hear nothing.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,7 @@
 """The networks inside an encoder: strided convolutions, residual blocks, and a small transformer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -46,11 +47,12 @@ class ResidualBlock(nn.Module):
         return self.body(maps).add_(self.around(maps)).relu_()  # in place: nothing here is needed for the backward pass
 
 
-def residual_trunk(channels_in: int, channels: tuple[int, int], kernel: int) -> nn.Sequential:
-    """Two residual blocks, the first with stride 2: frames [B, channels_in, T / 16] -> [B, channels[1], T / 32]."""
-    first, last = channels
-    trunk = nn.Sequential(ResidualBlock(channels_in, first, kernel, stride=2), ResidualBlock(first, last, kernel, stride=1))
-    trunk.channels = last
+def residual_trunk(channels_in: int, channels: Sequence[int], kernel: int) -> nn.Sequential:
+    """A residual block for each width, the first with stride 2: [B, channels_in, T / 16] -> [B, channels[-1], T / 32]."""
+    widths = (channels_in, *channels)
+    blocks = [ResidualBlock(i, o, kernel, stride=2 if n == 0 else 1) for n, (i, o) in enumerate(pairwise(widths))]
+    trunk = nn.Sequential(*blocks)
+    trunk.channels = widths[-1]
     return trunk
 
 

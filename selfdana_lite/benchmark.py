@@ -11,6 +11,7 @@ stopped. With --readme the tables between the results markers are written anew.
 import argparse
 import datetime
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from selfdana_lite.augment import RandomLeadMasking, RandomLeadSelection
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.downstream import ANY, evaluate, linear_probe, settle_batch_norm
 from selfdana_lite.encoders import build_encoder
-from selfdana_lite.fine_tuning import FineTuneConfig, fine_tune
+from selfdana_lite.fine_tuning import FROM_SCRATCH, fine_tune
 from selfdana_lite.leads import LEAD_SETS
 from selfdana_lite.loop import TrainConfig
 from selfdana_lite.markdown import markdown_table
@@ -50,7 +51,7 @@ def run(model: str, stage: str, seed: int, train: EcgDataset, test: EcgDataset, 
     encoder = build_encoder(kind)
     start = time.perf_counter()
     if stage == "supervised":
-        config = FineTuneConfig(epochs=25, learning_rate=2e-3, window=1.0, seed=seed)
+        config = replace(FROM_SCRATCH, seed=seed)
         any_leads = fine_tune(encoder, train, ANY, config=config)
         _refuse_unfinished(any_leads.history, config)
     elif stage == "self-supervised":

@@ -46,16 +46,18 @@ class Design:
     norms: str = "last"  # batch norm after the stem's "last" convolution, or after "all"
 
 
-# What each asks: is it the time resolution, the width, the norms or the trunk that matters?
+# What each asks: is it the trunk, the time resolution, the width or the norms that matters?
 DESIGNS = {
-    DEFAULT: Design((16, 48), (17, 9), (4, 4), (96, 128), (2, 1)),
-    "batch norm everywhere": Design((16, 48), (17, 9), (4, 4), (96, 128), (2, 1), norms="all"),
-    "three convolutions": Design((16, 32, 64), (15, 7, 5), (4, 2, 2), (128, 128), (2, 1), trunk_kernel=5, norms="all"),
-    "wider stem": Design((24, 64), (17, 9), (4, 4), (128, 128), (2, 1)),
-    "half the frames": Design((16, 64), (17, 17), (4, 8), (96, 128), (2, 1)),
-    "half the frames at first": Design((32, 64), (17, 9), (8, 4), (128, 128), (2, 1)),
-    "shorter trunk in time": Design((16, 48), (17, 9), (4, 4), (96, 128), (2, 2)),
-    "narrower": Design((12, 32), (17, 9), (4, 4), (64, 96), (2, 1)),
+    DEFAULT: Design((16, 48), (17, 9), (4, 4), (64,), (2,)),
+    "two wider blocks": Design((16, 48), (17, 9), (4, 4), (96, 128), (2, 1)),
+    "block of 128": Design((16, 48), (17, 9), (4, 4), (128,), (2,)),
+    "block of 96": Design((16, 48), (17, 9), (4, 4), (96,), (2,)),
+    "block shorter in time": Design((16, 48), (17, 9), (4, 4), (128,), (4,)),
+    "wider first convolution": Design((24, 48), (17, 9), (4, 4), (64,), (2,)),
+    "wider second convolution": Design((16, 64), (17, 9), (4, 4), (64,), (2,)),
+    "three convolutions": Design((16, 48, 96), (17, 9, 3), (4, 4, 2), (128,), (2,)),
+    "half the frames": Design((16, 64), (17, 17), (4, 8), (64,), (2,)),
+    "batch norm everywhere": Design((16, 48), (17, 9), (4, 4), (64,), (2,), norms="all"),
 }
 MIXING = ("zero-pad", "zero-pad-lean")
 

@@ -35,7 +35,7 @@ from selfdana_lite.leads import LEADS, lead_ids
 PER_LEAD_KINDS = ("dap", "lead-max", "lead-attention")
 KINDS = (*PER_LEAD_KINDS, "zero-pad", "zero-pad-sliced", "zero-pad-lean")
 BACKBONES = ("resnet", "conv-transformer")
-LEAN_TRUNK = {"channels": (96, 128), "kernel": 3}
+LEAN_TRUNK = {"channels": (64,), "kernel": 3}
 SAMPLES_PER_FRAME = 16  # every stem here turns 16 samples (0.16 s at 100 Hz) into one frame
 
 

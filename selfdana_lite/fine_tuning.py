@@ -37,9 +37,7 @@ class FineTuneConfig(TrainConfig):
 
     epochs: int = 40
     learning_rate: float | None = None  # None: the strategy's own, in LEARNING_RATES
-    window: float = (
-        0.5  # share of a recording that a training step sees, at a place of its own: few labels are soon learnt by heart
-    )
+    window: float = 0.5  # share of a recording that a step sees, at a place of its own: few labels are soon learnt by heart
 
     def __post_init__(self):
         if not 0 < self.window <= 1:
@@ -48,6 +46,10 @@ class FineTuneConfig(TrainConfig):
             replace(self, learning_rate=LEARNING_RATES["full"])  # a twin that checks the other settings
         else:
             super().__post_init__()
+
+
+# A control of every table: a network that never learnt without labels, from random weights. One setting, not tuned.
+FROM_SCRATCH = FineTuneConfig(epochs=25, learning_rate=2e-3, window=1.0)
 
 
 def fine_tune(

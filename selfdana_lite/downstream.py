@@ -1,6 +1,7 @@
 """What a frozen encoder knows, asked with labels: embeddings, a linear probe on them, and its scores."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -166,8 +167,20 @@ def fit_logistic(x: Tensor, labels: Tensor, l2: float) -> tuple[Tensor, Tensor]:
         loss.backward()
         return loss
 
-    optimizer.step(closure)
+    with one_thread():
+        optimizer.step(closure)
     return weight.detach(), bias.detach()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """For many small steps: a second thread saves nothing, and where another program wants its core each step waits for it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @torch.no_grad()

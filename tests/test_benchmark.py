@@ -1,6 +1,5 @@
 """The benchmark's book-keeping on made-up results, and a whole run on a few recordings."""
 
-import dataclasses
 import functools
 
 import numpy as np
@@ -154,7 +153,7 @@ def cheap(tmp_path, monkeypatch):
     monkeypatch.setattr(benchmark, "MODELS", {name: MODELS[name] for name in ("lead-attention, RLS", "zero-pad, RLS as zeros")})
     monkeypatch.setattr(benchmark, "LEAD_SETS", {name: LEAD_SETS[name] for name in ("2-lead", "1-lead")})
     monkeypatch.setattr(benchmark, "linear_probe", functools.partial(linear_probe, draws=2))
-    monkeypatch.setattr(benchmark, "FineTuneConfig", lambda **given: dataclasses.replace(FineTuneConfig(**given), epochs=1))
+    monkeypatch.setattr(benchmark, "FROM_SCRATCH", FineTuneConfig(epochs=1))
     (tmp_path / "README.md").write_text(f"# Kit\n{BEGIN}\n{END}\n")
     arguments = ["archive", "results.csv", "--seeds", "1", "--epochs", "1", "--readme", "README.md"]
     monkeypatch.chdir(tmp_path)

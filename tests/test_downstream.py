@@ -108,8 +108,8 @@ def test_regularisation_is_chosen_on_patients_that_the_fit_has_not_seen(problem,
 
 
 def test_the_folded_head_is_standardise_then_regress(recordings, others, monkeypatch):
-    generator = torch.Generator().manual_seed(0)
-    weight, bias = torch.randn(5, 256, generator=generator), torch.randn(5, generator=generator)
+    encoder, generator = seeded_encoder(), torch.Generator().manual_seed(0)
+    weight, bias = torch.randn(5, encoder.embedding_size, generator=generator), torch.randn(5, generator=generator)
     regressed_on = []
 
     def chosen(standardised, *_):
@@ -117,7 +117,6 @@ def test_the_folded_head_is_standardise_then_regress(recordings, others, monkeyp
         return weight, bias
 
     monkeypatch.setattr(downstream, "_choose_logistic", chosen)
-    encoder = seeded_encoder()
     clf = linear_probe(encoder, recordings, "I, V2")
     z = embed(encoder, recordings, "I, V2").astype(np.float64)
     standardised = (embed(encoder, others, "I, V2") - z.mean(0)) / (z.std(0) + 1e-6)
@@ -187,7 +186,7 @@ def test_each_draw_of_a_recording_keeps_its_label_and_its_patient(recordings, mo
 
     def chosen(standardised, labels, patients, *_):
         given.extend([labels.numpy(), patients])
-        return torch.zeros(5, 256), torch.zeros(5)
+        return torch.zeros(5, standardised.shape[1]), torch.zeros(5)
 
     monkeypatch.setattr(downstream, "_choose_logistic", chosen)
     linear_probe(seeded_encoder(), recordings, "any", draws=3)
@@ -519,7 +518,7 @@ def test_a_dataset_without_labels_is_told_what_to_do(recordings):
     ):
         with pytest.raises(ValueError, match=r"dataset has no labels.*give label_names= to build"):
             use()
-    assert embed(seeded_encoder(), bare, "I").shape == (120, 256)  # what needs no labels goes on
+    assert embed(seeded_encoder(), bare, "I").shape == (120, seeded_encoder().embedding_size)  # what needs no labels goes on
 
 
 def test_one_recording_is_too_few(recordings):

@@ -4,14 +4,19 @@ const page = (globalThis.selfdanaLite ??= {});
 page.plotly ??= new Promise((resolve) => (page.arrived = resolve));
 const CONFIG = { displaylogo: false, responsive: true };
 
-// ipywidgets leaves the handle of a slider without a name; a screen reader shall hear what stands beside it.
+// ipywidgets leaves the handle of a slider without a name; a screen reader shall hear what stands beside it. A slider may come
+// to the page after the figure, so whatever changes there is a reason to look again, a little later and once for many changes.
 function nameSliders() {
+  page.naming = undefined;
   for (const handle of document.querySelectorAll(".widget-slider [role=slider]:not([aria-label])")) {
     handle.setAttribute("aria-label", handle.closest(".widget-slider").querySelector(".widget-label")?.textContent ?? "");
   }
 }
 
+page.namer ??= new MutationObserver(() => (page.naming ??= setTimeout(nameSliders, 200)));
+
 function render({ model, el }) {
+  page.namer.observe(document.body, { childList: true, subtree: true });
   const chart = document.createElement("div");
   const sentence = document.createElement("p");
   const name = `live-figure-${(page.figures = (page.figures ?? 0) + 1)}`;
@@ -44,7 +49,6 @@ function render({ model, el }) {
     if (shown === undefined) chart.on("plotly_click", report);
     shown = serial;
     el.dataset.drawn = serial;
-    nameSliders();
     model.set("drawn", { serial, ms: performance.now() - start });
     model.save_changes();
   }

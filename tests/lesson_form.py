@@ -92,6 +92,8 @@ def _code(path: Path, notebook: NotebookNode) -> Iterator[str]:
     for cell in code:
         if len(cell.source.splitlines()) > 40:
             yield f"the cell {cell.id} has more than 40 lines"
+        if "course.reveal(" in cell.source and not cell.metadata.get("jupyter", {}).get("source_hidden"):
+            yield f"the cell {cell.id} shows the code of an answer above the answer: hide it (jupyter.source_hidden)"
         if re.search(r"^\s*class \w+", cell.source, re.MULTILINE):
             yield f"the cell {cell.id} defines a class: that belongs in the package"
 

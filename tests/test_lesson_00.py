@@ -59,14 +59,14 @@ def test_check_fall(fall, said):
 @pytest.mark.parametrize(
     ("pair", "said"),
     [
-        ("I, V2", "Right: I and V2 score 0.900, I and II 0.800."),
+        ("I, V2", "Right: I and V2 score 0.9000, I and II 0.8000."),
         (("v2", "avr"), "Right: V2 and aVR"),
         (None, "No answer yet"),
         ("I, V9", "Not yet: Unknown lead 'V9'"),
         ("I, II, V2", "Not yet: 3 named"),
         ("II, I", "Not yet: this is the pair to beat"),
-        ("II, III", "Not yet: II and III score 0.800, I and II 0.800. But any two limb leads"),
-        ("I, V1", "Not yet: I and V1 score 0.600, I and II 0.800. Not every chest lead"),
+        ("II, III", "Not yet: II and III score 0.8000, I and II 0.8000. But any two limb leads"),
+        ("I, V1", "Not yet: I and V1 score 0.6000, I and II 0.8000. Not every chest lead"),
     ],
 )
 def test_check_pair(oracle, pair, said):

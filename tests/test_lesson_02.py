@@ -74,12 +74,14 @@ def test_check_kernel(signals_mv, kernel, said):
 @pytest.mark.parametrize(
     ("letters", "said"),
     [
-        ("C, D", "Right: C and D look across leads"),
+        ("C, D", "Right: C and D pool leads"),
         ({"d", "c"}, "Right"),
         (["C", "D"], "Right"),
         (None, "No answer yet"),
         ("A, C, D", "A looks at one lead at a time"),
-        ("B", "B divides by the largest value"),
+        ("B", "B divides by the largest absolute value"),
+        ("CD", "Right"),
+        ("C and D", "Right"),
         ("D", "C takes the mean of all leads"),
         ("C", "D pools all samples"),
         ("C, E", "E is none of A, B, C, D"),

@@ -38,7 +38,7 @@ def check_pair(pair: str | Iterable[str] | None, clf: sd.Classifier, dataset: sd
     if set(leads) == {"I", "II"}:
         return "Not yet: this is the pair to beat. Order does not matter: the encoder knows each lead by its name."
     score, to_beat = (sd.evaluate(clf, dataset, names, bootstrap=0).macro_auroc for names in (leads, ("I", "II")))
-    found = f"{' and '.join(leads)} score {score:.3f}, I and II {to_beat:.3f}."
+    found = f"{' and '.join(leads)} score {score:.4f}, I and II {to_beat:.4f}."
     only_limb = set(leads) <= set(sd.LEAD_SETS["6-lead"])
     bias = (
         f"{found} But any two limb leads hold the same information, so a difference between them is the model's own bias. "

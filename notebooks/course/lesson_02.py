@@ -49,7 +49,8 @@ def check_breaking(letters: Iterable[str] | None) -> str:
     try:
         named = {
             str(letter).strip().upper()
-            for letter in (letters.replace(",", " ").split() if isinstance(letters, str) else letters)
+            for letter in (letters.replace("and", " ").replace(",", " ") if isinstance(letters, str) else letters)
+            if str(letter).strip()
         }
     except TypeError:
         return f'Not yet: letters are wanted, for example "A, B"; this is a {type(letters).__name__}.'
@@ -57,12 +58,16 @@ def check_breaking(letters: Iterable[str] | None) -> str:
     slips = [
         (bool(unknown), f"{', '.join(unknown)} is none of {', '.join(PREPARATIONS)}"),
         ("A" in named, "A looks at one lead at a time, and the mean of zeros is 0: an absent lead stays zero"),
-        ("B" in named, "B divides by the largest value, and zeros do not make it larger"),
+        ("B" in named, "B divides by the largest absolute value, and zeros do not make it larger"),
         ("C" not in named, "C takes the mean of all leads: zeros pull it down, and the absent leads get minus it"),
         ("D" not in named, "D pools all samples: zeros make their standard deviation smaller, so what is there grows"),
     ]
-    praise = "C and D look across leads, so they see the zeros. A and B leave both zeros and what is there as without padding"
-    return check_that(letters, named == BREAKING, praise, slips, "two of the four look across leads in a way that sees zeros")
+    praise = (
+        "C and D pool leads into a mean or a deviation, which zeros change. A looks at one lead, and zeros do not "
+        "change B's largest "
+        "absolute value"
+    )
+    return check_that(letters, named == BREAKING, praise, slips, "of the four, two pool leads in a way that zeros change")
 
 
 def check_zeros(share: float | None, n_leads: int = 1) -> str:

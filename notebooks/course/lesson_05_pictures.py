@@ -48,7 +48,8 @@ def curves(history: list[dict], probes: dict[int, float], untrained: float, blin
     line = {"color": CHOSEN, "width": 3}
     figure.add_trace(go.Scatter(x=list(probes), y=list(probes.values()), name="probe", line=line, mode="lines+markers"), 1, 2)
     figure.add_hline(blind, line={"color": FAINT, "dash": "dash"}, annotation={"text": "blind guess"}, row=1, col=1)
-    figure.add_hline(untrained, line={"color": OTHER, "dash": "dash"}, annotation={"text": "untrained twin"}, row=1, col=2)
+    twin = {"annotation_text": "untrained twin", "annotation_position": "bottom right"}  # the curve is above it
+    figure.add_hline(untrained, line={"color": OTHER, "dash": "dash"}, **twin, row=1, col=2)
     figure.add_hline(0.5, line={"color": FAINT, "dash": "dash"}, annotation={"text": "chance"}, row=1, col=2)
     figure.update_xaxes(title="epoch").update_yaxes(gridcolor=GRID).update_yaxes(title="NT-Xent", row=1, col=1)
     figure.update_yaxes(title="macro AUROC", range=[0.45, 1], row=1, col=2)

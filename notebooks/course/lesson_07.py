@@ -30,7 +30,7 @@ COMPARISONS = pd.DataFrame(
         (
             "Is a head for the set worth its training?",
             "pre-trained encoder, a head for two leads; scored with I, II",
-            "the same encoder, one head for any leads; scored with I, II",
+            "the same encoder, one head for any leads, which met each recording as often; scored with I, II",
             True,
             "encoder, recordings and leads are the same, and only the head differs",
         ),

@@ -1,5 +1,7 @@
 """The self-checks of lesson 09, the what-if lab."""
 
+from math import comb
+
 import pandas as pd
 
 from course.checks import check_number
@@ -22,18 +24,19 @@ def check_worth(worth: float | None, table: pd.DataFrame) -> str:
     return check_number(worth, right, praise, wrong, "this is not the mean of V2's two gains")
 
 
-def check_luck(luck: float | None, confirmed: pd.DataFrame) -> str:
-    """Is `luck` how far the chosen pair falls short of the best pair on the other patients?"""
+def check_shortfall(short: float | None, confirmed: pd.DataFrame) -> str:
+    """Is `short` how far the chosen three leads fall short of the best three on the other patients?"""
     by_size = confirmed.set_index("n_leads")
-    pair, shortfall = by_size.loc[2], by_size["best_there"] - by_size["confirmed_score"]
+    trio, shortfall = by_size.loc[3], by_size["best_there"] - by_size["confirmed_score"]
     other_patients = "this compares different patients, and one half may simply be harder. Both scores must be of the others"
     wrong = {
-        -shortfall[2]: "the sign is turned round. What is missing is the best there minus the confirmed score",
-        pair["chosen_score"] - pair["confirmed_score"]: other_patients,
-        pair["chosen_score"]
-        - pair["best_there"]: "these are two best scores. What the chosen pair scores on the others is missing",
-        shortfall.mean(): "this is the mean over all sizes. Take the row of two leads",
+        -shortfall[3]: "the sign is turned round. What is missing is the best there minus the confirmed score",
+        trio["chosen_score"] - trio["confirmed_score"]: other_patients,
+        trio["chosen_score"]
+        - trio["best_there"]: "these are two best scores. What the chosen leads score on the others is missing",
+        shortfall.mean(): "this is the mean over all sizes. Take the row of three leads",
     }
-    wrong |= {shortfall[n]: f"this is the row of {n} leads. Take the row of two" for n in by_size.index if n != 2}
-    praise = f"{pair['lead_set']} falls short by {shortfall[2]:.3f}; it ranks {pair['rank']} on the other patients"
-    return check_number(luck, shortfall[2], praise, wrong, "this is not best_there minus confirmed_score")
+    wrong |= {shortfall[n]: f"this is the row of {n} leads. Take the row of three" for n in by_size.index if n != 3}
+    rank = f"of {comb(12, 3)} sets of three they rank {trio['rank']} on the other patients"
+    praise = f"{trio['lead_set']} fall short by {shortfall[3]:.3f}; {rank}"
+    return check_number(short, shortfall[3], praise, wrong, "this is not best_there minus confirmed_score")

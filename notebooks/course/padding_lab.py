@@ -34,7 +34,7 @@ PREPARATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 IN_WORDS = {
     "A": "take from each lead its own mean over time",
-    "B": "divide the recording by its largest value",
+    "B": "divide the recording by its largest absolute value",
     "C": "take from each lead the mean of all leads at that moment",
     "D": "divide the recording by the standard deviation of all its samples",
 }

@@ -59,7 +59,7 @@ def page(notebook: NotebookNode, title: str) -> str:
     """An executed notebook as a page."""
     still = copy.deepcopy(notebook)
     widgets = still.metadata.pop("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
-    still.cells = [cell for cell in still.cells if not only_says_where(cell)]
+    still.cells = [part for cell in still.cells if not only_says_where(cell) for part in with_code_folded(cell)]
     for cell in still.cells:
         if cell.cell_type == "markdown":
             cell.source = readable(cell.source)
@@ -75,6 +75,15 @@ def only_says_where(cell: NotebookNode) -> bool:
     """Whether a cell holds nothing but the place on this machine where papermill was told to write results."""
     injected = "injected-parameters" in cell.metadata.get("tags", [])
     return injected and all(line.startswith(("#", "RESULTS_PATH")) for line in cell.source.splitlines())
+
+
+def with_code_folded(cell: NotebookNode) -> list[NotebookNode]:
+    """A cell whose code is hidden in the notebook, because it would give an answer away, hides it behind a click here, too."""
+    if not cell.metadata.get("jupyter", {}).get("source_hidden"):
+        return [cell]
+    cell.transient = {"remove_source": True}
+    code = f"<details><summary>The code of this cell</summary>\n\n```python\n{cell.source}\n```\n</details>"
+    return [new_markdown_cell(code), cell]
 
 
 def readable(markdown: str) -> str:

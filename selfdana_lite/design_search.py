@@ -30,6 +30,7 @@ from selfdana_lite.meter import count_work
 from selfdana_lite.pretraining import PretrainConfig, pretrain
 
 DEFAULT = "default"
+OURS = Path(__file__).with_name("designs.csv")  # the results by which the default was chosen
 FOLD_PAIRS = ((1, 2), (3, 4), (5, 6), (7, 8))
 
 
@@ -137,7 +138,7 @@ def table(results: pd.DataFrame) -> str:
     shown = pd.DataFrame(
         {
             "design": results["design"],
-            "parameters": [f"{count:,}" for count in results["parameters"]],
+            "parameters": [f"{count:,.0f}" for count in results["parameters"]],
             "MB": [f"{twelve:.0f} / {one:.0f}" for twelve, one in zip(*kept, strict=True)],
             "MFLOP": [f"{twelve:.0f} / {one:.0f}" for twelve, one in zip(*work, strict=True)],
             **{name: [f"{score:.3f}" for score in results[name]] for name in LEAD_SETS},
@@ -153,7 +154,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m selfdana_lite.design_search", description=__doc__.splitlines()[0])
     parser.add_argument("archive", type=Path)
     parser.add_argument("results", type=Path, help="CSV to write, or to go on with")
-    parser.add_argument("--epochs", type=int, default=30, help="of pre-training")
+    parser.add_argument("--epochs", type=int, default=60, help="of pre-training")
     parser.add_argument("--readme", type=Path, help="where to write the table, between the markers for designs")
     options = parser.parse_args(arguments)
 

@@ -25,16 +25,21 @@ def open_map(browser):
     return open_notebook
 
 
-def click_dot(screen, trace, dot):
-    """Click a dot of the trace of that name; which recording it is."""
+def click_dot(screen, trace):
+    """Click the dot of a trace that lies farthest from all others; return its recording."""
     screen.settle()
-    curve, recording = screen.page.evaluate(
-        """([name, dot]) => {
-          const traces = document.querySelector(".js-plotly-plot").data;
+    curve, dot, recording = screen.page.evaluate(
+        """(name) => {
+          const traces = document.querySelector(".js-plotly-plot")._fullData;  // decoded
           const curve = traces.findIndex((trace) => trace.name === name);
-          return [curve, traces[curve].customdata[dot]];
+          const points = ({ x, y }) => Array.from(x, (value, i) => [value, y[i]]);
+          const all = traces.filter((trace) => trace.customdata).flatMap(points);
+          const room = points(traces[curve]).map(([x, y]) =>
+            all.map(([u, v]) => Math.hypot(x - u, y - v)).filter((far) => far > 0).reduce((a, b) => Math.min(a, b)));
+          const dot = room.indexOf(Math.max(...room));
+          return [curve, dot, traces[curve].customdata[dot]];
         }""",
-        [trace, dot],
+        trace,
     )
     figure = screen.page.locator(".live-figure").first
     figure.scroll_into_view_if_needed()
@@ -56,7 +61,7 @@ def test_the_embedding_map(open_map, place):
     assert_soon(screen.latencies_ms([button(screen, name) for name in ("12-lead", "2-lead")], 30, ".live-figure"), screen)
     screen.screenshot("2-lead")
 
-    recording = click_dot(screen, "several labels", 3)
+    recording = click_dot(screen, "several labels")
     page.get_by_text(f"Recording {recording} (").first.wait_for()
     page.get_by_text(f"Recording {recording} (labelled").first.wait_for()  # the ECG beside it
     screen.screenshot("clicked")
@@ -68,7 +73,7 @@ def test_the_embedding_map(open_map, place):
         figure.locator(".legend").get_by_text(entry).wait_for()
         screen.screenshot(colouring.replace(" ", "-"))
     choose(screen, "Distance", "cosine")
-    page.get_by_text("Nearest by cosine distance in all 256 numbers").wait_for()
+    page.get_by_text("Nearest by cosine distance in all 128 numbers").wait_for()
     lines = figure.locator(".scatterlayer .trace").count()
     page.get_by_label("Drift lines").uncheck()
     page.wait_for_function(f"document.querySelectorAll('.scatterlayer')[0].children.length == {lines - 1}")

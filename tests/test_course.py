@@ -143,6 +143,7 @@ def test_a_sound_lesson_is_not_faulted(tmp_path):
         ('add_column("12"', 'add_column("11"', "it adds no column to the table of results"),
         ("course.add", "class Net(Module):\n    pass\ncourse.add", "defines a class"),
         ("course.add", "\n" * 40 + "course.add", "has more than 40 lines"),
+        ("course.add", "course.reveal('?', '42')\ncourse.add", "shows the code of an answer above the answer"),
         (" Three!", "", "its recap has 2 sentences, not three"),
         ("## Recap", "## Summary (0 min)", "its recap has 0 sentences"),
         ("https://", "", "no further reading with a link"),

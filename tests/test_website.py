@@ -105,6 +105,15 @@ def test_only_the_place_of_results_is_hidden(source, tags, hidden):
     assert website.only_says_where(new_code_cell(source, metadata={"tags": tags})) == hidden
 
 
+def test_code_that_is_hidden_in_the_notebook_waits_behind_a_click():
+    shown = new_output("stream", text="what it says")
+    cells = [new_code_cell("answer = 1", outputs=[shown], metadata={"jupyter": {"source_hidden": hide}}) for hide in (0, 1)]
+    page = website.page(new_notebook(cells=cells), "made up")
+    assert page.count("what it says") == 2
+    assert page.count("<summary>The code of this cell</summary>") == 1
+    assert len(re.findall(r'<div class="[^"]*jp-InputArea-editor', page)) == 1
+
+
 def test_formulas_are_drawn_by_the_browser_itself(site):
     page = (site[0] / "90_sound.html").read_text()
     assert "<mfrac><mrow><mn>1</mn></mrow><mrow><mn>2</mn></mrow></mfrac>" in page  # of prose

@@ -81,7 +81,7 @@ def with_code_folded(cell: NotebookNode) -> list[NotebookNode]:
     """A cell whose code is hidden in the notebook, because it would give an answer away, hides it behind a click here, too."""
     if not cell.metadata.get("jupyter", {}).get("source_hidden"):
         return [cell]
-    cell.transient = {"remove_source": True}
+    cell.metadata["transient"] = {"remove_source": True}
     code = f"<details><summary>The code of this cell</summary>\n\n```python\n{cell.source}\n```\n</details>"
     return [new_markdown_cell(code), cell]
 

@@ -11,7 +11,7 @@ from notebook_runner import LESSONS
 
 PAGE = (ROOT / "notebooks/README.md").read_text(encoding="utf-8")
 NOTEBOOKS = {path.stem[:2]: nbformat.read(path, as_version=4) for path in LESSONS}
-PLANS = {"## A workshop of 90 minutes": 90, "## A day": 7 * 60 + 19}  # minutes; the day from 9:00
+PLANS = {"## A workshop of 90 minutes": 90, "## A day": 7 * 60 + 24}  # minutes; the day from 9:00
 
 
 def rows_under(heading):
@@ -42,16 +42,18 @@ def test_every_lesson_is_on_the_path():
 def test_a_plan_adds_up_and_gives_each_part_its_minutes(heading):
     rows = rows_under(heading)
     assert sum(int(row[0]) for row in rows) == PLANS[heading]
-    for planned, what in rows:
+    for planned, what, *_say in rows:
         found = re.match(r"\[(\d\d)\]\(\1_\w+\.ipynb\)(?: Part (\d+))?", what)
         if found:
             whole, parts = minutes(NOTEBOOKS[found[1]])
-            assert int(planned) == (parts[int(found[2]) - 1] if found[2] else whole), what
+            needed = parts[int(found[2]) - 1] if found[2] else whole
+            # What people do themselves gets its time; what is only shown is shown without its exercises.
+            assert int(planned) >= needed if "**" in what else int(planned) <= needed, what
 
 
 def test_the_sum_of_all_lessons_is_about_what_the_page_says():
-    assert "about nine hours" in PAGE
-    assert sum(minutes(notebook)[0] for notebook in NOTEBOOKS.values()) / 60 == pytest.approx(9, abs=0.5)
+    assert "about nine and a half hours" in PAGE
+    assert sum(minutes(notebook)[0] for notebook in NOTEBOOKS.values()) / 60 == pytest.approx(9.5, abs=0.25)
 
 
 def test_links_and_commands_exist():

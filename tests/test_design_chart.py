@@ -22,7 +22,14 @@ def test_the_line_joins_what_no_design_beats():
     assert list(line.y) == pytest.approx([0.83, 0.85, 0.86])
     assert set(ours.text) == {"default", "wider stem", "narrower"}
     assert list(mixing.text) == ["zero-pad-lean"]
+    assert set(ours.customdata) == set(ours.text), "who is named stands there when hovered over, too"
     assert ours.marker.symbol != mixing.marker.symbol, "colour is not all that tells them apart"
+
+
+def test_a_beaten_design_is_named_when_hovered_over_alone():
+    beaten = DESIGNS.assign(**{"tensor_mb, 1-lead": [14.0, 20.0, 30.0, 16.0]})  # now "narrower" costs most and knows least
+    ours = design_figure(beaten).data[1]
+    assert dict(zip(ours.customdata, ours.text, strict=True))["narrower"] == ""
 
 
 def test_at_twelve_leads_the_lean_mixing_network_is_the_cheapest():

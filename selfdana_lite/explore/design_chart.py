@@ -1,5 +1,7 @@
 """What each design of the search knows over what it costs: the front that no design beats, as a chart and in words."""
 
+import math
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -24,7 +26,9 @@ def design_figure(designs: pd.DataFrame, cost: str = "tensor_mb", lead_set: str 
         _points(rows[rows["design"].isin(MIXING)], "mixing networks", OTHER, "square"),
     ]
     figure = go.Figure([line, *points])
-    figure.update_xaxes(title=f"{COSTS[cost]}, {lead_set}", rangemode="tozero", fixedrange=True, gridcolor="#dddddd")
+    figure.update_xaxes(title=f"{COSTS[cost]}, {lead_set}", type="log", fixedrange=True, gridcolor="#dddddd")
+    span = [math.log10(rows["cost"].min() / 2), math.log10(rows["cost"].max() * 1.3)]  # room for a name at the left
+    figure.update_xaxes(range=span, dtick=math.log10(2))
     figure.update_yaxes(title="macro AUROC, mean of six lead sets", fixedrange=True, gridcolor="#dddddd")
     return figure.update_layout(
         title={"text": f"What a design knows for its cost, {lead_set}", "font": {"size": 16}},
@@ -57,8 +61,10 @@ def _shown(designs: pd.DataFrame, cost: str, lead_set: str) -> pd.DataFrame:
 
 def _points(rows: pd.DataFrame, name: str, colour: str, symbol: str) -> go.Scatter:
     marker = {"color": colour, "size": 12, "symbol": symbol, "line": {"color": INK, "width": 1}}
-    hover = "%{text}<br>%{x:.3g}, %{y:.3f}<extra></extra>"
-    text = {"text": rows["design"], "textposition": "top center", "textfont": FONT}
+    # All names would hide each other; hovering tells the rest.
+    named = rows["design"].where(rows["unbeaten"] | rows["design"].isin([DEFAULT, *MIXING]), "")
+    hover = "%{customdata}<br>%{x:.3g}, %{y:.3f}<extra></extra>"
+    text = {"text": named, "customdata": rows["design"], "textposition": "middle left", "textfont": FONT}
     return go.Scatter(
         x=rows["cost"], y=rows["score"], mode="markers+text", name=name, marker=marker, hovertemplate=hover, **text
     )

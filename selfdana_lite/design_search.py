@@ -30,7 +30,7 @@ from selfdana_lite.meter import count_work
 from selfdana_lite.pretraining import PretrainConfig, pretrain
 
 DEFAULT = "default"
-OURS = Path(__file__).with_name("designs.csv")  # the results by which the default was chosen
+TRIED = Path(__file__).with_name("designs.csv")  # the results by which the default was chosen
 FOLD_PAIRS = ((1, 2), (3, 4), (5, 6), (7, 8))
 
 

@@ -42,10 +42,7 @@ class FineTuneConfig(TrainConfig):
     def __post_init__(self):
         if not 0 < self.window <= 1:
             raise ValueError(f"window is {self.window:g}; expected a share of the recording, above 0 and up to 1.")
-        if self.learning_rate is None:
-            replace(self, learning_rate=LEARNING_RATES["full"])  # a twin that checks the other settings
-        else:
-            super().__post_init__()
+        super().__post_init__()
 
 
 # A control of every table: a network that never learnt without labels, from random weights. One setting, not tuned.

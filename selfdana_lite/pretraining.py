@@ -6,7 +6,7 @@ The loop itself is `fit` in loop.py. This file says what a view loses and what t
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from selfdana_lite.augment import RandomLeadMasking, RandomLeadSelection, random_gain, random_noise
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.draws import seeded
-from selfdana_lite.encoders import SAMPLES_PER_FRAME, Encoder
+from selfdana_lite.encoders import SAMPLES_PER_FRAME, Encoder, EncoderConfig
 from selfdana_lite.leads import LeadError
 from selfdana_lite.loop import fit
 from selfdana_lite.many_devices import own_part
@@ -26,11 +26,16 @@ from selfdana_lite.resident import batch_reader
 from selfdana_lite.train_config import TrainConfig
 
 
+# What suits each kind of encoder best with "nt-xent" and the "resnet" trunk, of the rates that tuning.py tries for all of them.
+LEARNING_RATES = {"lead-attention": 8e-3, "dap": 4e-3, "zero-pad": 2e-3, "zero-pad-lean": 2e-3}
+
+
 @dataclass(frozen=True)
 class PretrainConfig(TrainConfig):
     """What is "the same" in pre-training: the objective, the views, and what each view loses."""
 
     epochs: int = 60
+    learning_rate: float | None = None  # None: suited_learning_rate
     objective: str = "nt-xent"  # or "vicreg", or "masked" (transformer trunk only)
     temperature: float = 0.2  # of nt-xent and masked
     views: str = "halves"  # CMSC: two halves of one recording; or "crops", SimCLR's two random windows
@@ -76,6 +81,8 @@ def pretrain(
     together, and everything is as with one of them up to rounding; files and after_epoch are the first one's.
     """
     config = config or PretrainConfig()
+    if config.learning_rate is None:
+        config = replace(config, learning_rate=suited_learning_rate(encoder.config, config.objective))
     for source in (dataset, validation):
         if source is not None:
             encoder.refuse_other_rate(source.sampling_rate_hz)
@@ -106,6 +113,12 @@ def pretrain(
         after_epoch=after_epoch,
         progress=progress,
     )
+
+
+def suited_learning_rate(encoder: EncoderConfig, objective: str = PretrainConfig.objective) -> float:
+    """The highest learning rate for pre-training: the kind's own where it was searched, and the loop's where it was not."""
+    searched = LEARNING_RATES if (encoder.backbone, objective) == ("resnet", "nt-xent") else {}
+    return searched.get(encoder.kind, TrainConfig.learning_rate)
 
 
 def _refuse_fewer_leads(dataset: EcgDataset, augmentation: RandomLeadSelection | RandomLeadMasking) -> None:

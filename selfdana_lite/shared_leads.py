@@ -26,7 +26,7 @@ from tqdm.auto import tqdm
 
 from selfdana_lite.adapter import LeadAttentionPooling
 from selfdana_lite.dataset import EcgDataset
-from selfdana_lite.downstream import Classifier
+from selfdana_lite.downstream import Classifier, one_thread
 from selfdana_lite.encoders import Encoder, MixedLeads, PerLead, as_lead_ids, check_samples, pool_time
 from selfdana_lite.folded import as_pictures, folded
 from selfdana_lite.leads import lead_ids
@@ -64,11 +64,8 @@ def predict_subsets(
         frames_of = _subset_frames(encoder.join_leads, signals_mv, as_lead_ids(signals_mv, ids))
         return torch.cat([_probabilities(clf, network, frames_of(some)) for some in batches]).cpu().numpy()
 
-    try:
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            predicted = list(tqdm(pool.map(predict, parts), "recordings", len(parts), disable=not progress))
-    finally:
-        torch.set_num_threads(threads)  # the last call anywhere holds for threads to come
+    with one_thread(), ThreadPoolExecutor(threads) as pool:  # threads to come have what is set here
+        predicted = list(tqdm(pool.map(predict, parts), "recordings", len(parts), disable=not progress))
     return np.concatenate(predicted, axis=1)
 
 

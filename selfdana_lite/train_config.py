@@ -12,7 +12,7 @@ class TrainConfig:
 
     epochs: int = 30
     batch_size: int = 64
-    learning_rate: float = 2e-3  # the highest, after the warm-up
+    learning_rate: float | None = 2e-3  # the highest, after the warm-up; None, in a child: what suits that which is trained
     weight_decay: float = 0.01
     warm_up: float = 0.1  # share of all steps
     precision: str = "auto"  # "float32" or "bfloat16"; "auto" takes bfloat16 where the device computes in it natively
@@ -20,7 +20,7 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self):
-        if self.epochs < 1 or self.batch_size < 3 or not self.learning_rate > 0:
+        if self.epochs < 1 or self.batch_size < 3 or (self.learning_rate is not None and not self.learning_rate > 0):
             raise ValueError(
                 f"epochs {self.epochs}, batch_size {self.batch_size} and learning_rate {self.learning_rate} must be at least "
                 f"1, at least 3 (a batch of 2 can leave a recording alone) and above 0."

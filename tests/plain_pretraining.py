@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 
 import selfdana_lite as sd
 from selfdana_lite.objectives import NTXent, TwoViews
+from selfdana_lite.pretraining import suited_learning_rate
 
 
 class PlainViews(Dataset):
@@ -45,7 +46,7 @@ class PlainViews(Dataset):
 def plain_epoch(dataset: sd.EcgDataset, workers: int = 0) -> float:
     """Train a fresh encoder for an epoch; the mean loss."""
     torch.manual_seed(0)
-    config = sd.PretrainConfig()
+    config = sd.PretrainConfig(learning_rate=suited_learning_rate(sd.EncoderConfig()))
     model = TwoViews(sd.build_encoder(), NTXent(config.temperature))
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     every_lead, losses = torch.arange(12), []

@@ -50,6 +50,15 @@ def test_a_number_is_judged_with_its_slips(answer, said):
 
 
 @pytest.mark.parametrize(
+    ("right", "answer", "rounded"),
+    [(0.8461, 0.85, True), (0.8461, 0.84, False), (1.2345, 1.23, True), (1234.5, 1230, True), (1234.5, 1200, False)],
+)
+def test_a_right_answer_with_too_few_digits_is_told_so(right, answer, rounded):
+    said = course.check_number(answer, right, "right", {}, "look again")
+    assert said.startswith("Not yet: this looks right, but rounded" if rounded else "Not yet: look again")
+
+
+@pytest.mark.parametrize(
     ("answer", "said"),
     [("V1", "Right: it is."), ("I", "Not yet: a limb lead."), ("V2", "Not yet: not that one."), (None, "No answer yet")],
 )

@@ -46,9 +46,9 @@ def test_a_plan_adds_up_and_gives_each_part_its_minutes(heading):
         found = re.match(r"\[(\d\d)\]\(\1_\w+\.ipynb\)(?: Part (\d+))?", what)
         if found:
             whole, parts = minutes(NOTEBOOKS[found[1]])
-            needed = parts[int(found[2]) - 1] if found[2] else whole
-            # What people do themselves gets its time; what is only shown is shown without its exercises.
-            assert int(planned) >= needed if "**" in what else int(planned) <= needed, what
+            longer = sum(int(by) for by in re.findall(r"\((\d+) min more", what))
+            shorter = sum(int(by) for by in re.findall(r"\((\d+) min less", what))
+            assert int(planned) == (parts[int(found[2]) - 1] if found[2] else whole) + longer - shorter, what
 
 
 def test_the_sum_of_all_lessons_is_about_what_the_page_says():

@@ -32,7 +32,7 @@ def check_number(
         return f"Not yet: one number is wanted, and this is a {type(answer).__name__}."
     if near(answer, right, tolerance):
         return f"Right: {praise}."
-    if answer in (float(f"{right:.2g}"), float(f"{right:.3g}")):
+    if answer in [float(f"{right:.{digits}g}") for digits in ((2, 3) if abs(right) < 1 else (3,))]:
         return "Not yet: this looks right, but rounded; hand over the number itself, or more of its digits."
     slips = wrong.items() if isinstance(wrong, Mapping) else wrong
     why = next((why for value, why in slips if near(answer, value, tolerance)), otherwise)

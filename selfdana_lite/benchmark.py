@@ -24,14 +24,14 @@ from selfdana_lite.downstream import ANY, evaluate, linear_probe, settle_batch_n
 from selfdana_lite.encoders import build_encoder
 from selfdana_lite.fine_tuning import FROM_SCRATCH, fine_tune
 from selfdana_lite.leads import LEAD_SETS
-from selfdana_lite.loop import TrainConfig
-from selfdana_lite.markdown import markdown_table
+from selfdana_lite.long_tables import fill_table, refuse_unfinished
+from selfdana_lite.markdown import markdown_table, write_section
 from selfdana_lite.pretraining import PretrainConfig, pretrain
 
-# What is pre-trained: the encoder's kind, and how. Batches of 64 and a temperature of 0.2, the loop's own, did best across
-# folds 1 to 8 for all three networks after 40 epochs (tried by hand: 64 or 256, 0.1 or 0.2). After 60 epochs the usual rival
-# does better with 256 and 0.1, as seen on fold 9: so it runs with both.
-LARGE = {"batch_size": 256, "temperature": 0.1}
+# What is pre-trained: the encoder's kind, and how. Each kind has the learning rate that suits it best (tuning.py). Batches of
+# 64 and a temperature of 0.2, the loop's own, did best across folds 1 to 8 for all three networks after 40 epochs (tried by
+# hand: 64 or 256, 0.1 or 0.2). After 60 epochs the usual rival does better with these, as seen on fold 9: so it runs with both.
+LARGE = {"batch_size": 256, "temperature": 0.1, "learning_rate": 2e-3}
 MODELS = {
     "lead-attention, RLS": ("lead-attention", {"lead_augmentation": RandomLeadSelection()}),
     "dap, RLS": ("dap", {"lead_augmentation": RandomLeadSelection()}),
@@ -41,7 +41,6 @@ MODELS = {
     "zero-pad-lean, RLM": ("zero-pad-lean", {"lead_augmentation": RandomLeadMasking()}),
 }
 STAGES = ("untrained", "self-supervised", "supervised")
-BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 
 
 def run(model: str, stage: str, seed: int, train: EcgDataset, test: EcgDataset, epochs: int) -> pd.DataFrame:
@@ -53,10 +52,10 @@ def run(model: str, stage: str, seed: int, train: EcgDataset, test: EcgDataset, 
     if stage == "supervised":
         config = replace(FROM_SCRATCH, seed=seed)
         any_leads = fine_tune(encoder, train, ANY, config=config)
-        _refuse_unfinished(any_leads.history, config)
+        refuse_unfinished(any_leads.history, config.epochs)
     elif stage == "self-supervised":
         config = PretrainConfig(epochs=epochs, seed=seed, **options)
-        _refuse_unfinished(pretrain(encoder, train, config), config)
+        refuse_unfinished(pretrain(encoder, train, config), epochs)
     else:
         settle_batch_norm(encoder, train, seed)
     training_s = time.perf_counter() - start
@@ -85,20 +84,14 @@ def run(model: str, stage: str, seed: int, train: EcgDataset, test: EcgDataset, 
     return pd.DataFrame(rows)
 
 
-def _refuse_unfinished(history: pd.DataFrame, config: TrainConfig) -> None:
-    if len(history) < config.epochs:  # training ends politely when stopped by hand; a half-trained model is not a result
-        raise KeyboardInterrupt(f"Stopped after {len(history)} of {config.epochs} epochs; this run is not in the results.")
-
-
-def missing_runs(results: pd.DataFrame, seeds: int) -> list[tuple[str, str, int]]:
-    """The (model, stage, seed) that are not in the results yet; without pre-training a model is just its kind."""
-    done = set(zip(results["model"], results["stage"], results["seed"], strict=True)) if len(results) else set()
+def wanted_runs(seeds: int) -> list[tuple[str, str, int]]:
+    """Each (model, stage, seed), a whole seed first; without pre-training a model is just its kind."""
     kinds = dict.fromkeys(kind for kind, _ in MODELS.values())
     each = [
         *((model, "self-supervised") for model in MODELS),
         *((kind, stage) for stage in ("untrained", "supervised") for kind in kinds),
     ]
-    return [(*one, seed) for seed in range(seeds) for one in each if (*one, seed) not in done]
+    return [(*one, seed) for seed in range(seeds) for one in each]
 
 
 def gap_to_rivals(results: pd.DataFrame, ours: str = "lead-attention, RLS") -> pd.DataFrame:
@@ -151,15 +144,6 @@ def tables(results: pd.DataFrame) -> str:
     return "\n\n".join(parts)
 
 
-def write_readme(path: Path, text: str) -> None:
-    """Put the text between the results markers, leaving the rest as it is."""
-    before, begin, rest = path.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{path} lacks the markers {BEGIN} and {END}; put them where the results belong.")
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
-
-
 def main(arguments: list[str] | None = None) -> None:
     """The command line above."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -172,15 +156,16 @@ def main(arguments: list[str] | None = None) -> None:
 
     dataset = EcgDataset.open(options.archive)
     train, test = dataset.where(folds=range(1, 9)), dataset.where(folds=[9])
-    results = pd.read_csv(options.results) if options.results.exists() else pd.DataFrame()
-    if len(results) and {(options.epochs, len(train))} != set(zip(results["epochs"], results["recordings"], strict=True)):
-        parser.error(f"{options.results} was made with other --epochs or recordings; name another file for these.")
-    for model, stage, seed in missing_runs(results, options.seeds):
-        print(f"{model}, {stage}, seed {seed}", flush=True)
-        results = pd.concat([results, run(model, stage, seed, train, test, options.epochs)], ignore_index=True)
-        unfinished = options.results.with_name(f".{options.results.name}.unfinished")
-        results.to_csv(unfinished, index=False)
-        unfinished.replace(options.results)  # so that a kill while writing loses nothing
+    try:
+        results = fill_table(
+            options.results,
+            ["model", "stage", "seed"],
+            wanted_runs(options.seeds),
+            lambda model, stage, seed: run(model, stage, seed, train, test, options.epochs),
+            same={"epochs": options.epochs, "recordings": len(train)},
+        )
+    except ValueError as error:
+        parser.error(str(error))
     seeds = results["seed"].nunique()
     text = (
         f"Macro AUROC on fold 9 ({len(test)} recordings), {seeds} seeds, mean ± standard deviation; trained on folds 1 to 8 "
@@ -190,7 +175,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     print(text)
     if options.readme:
-        write_readme(options.readme, text)
+        write_section(options.readme, "results", text)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ Two mixing networks stand for the usual way. A run that was stopped goes on wher
 """
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +22,9 @@ from selfdana_lite.augment import RandomLeadMasking, RandomLeadSelection
 from selfdana_lite.backbones import ResidualBlock
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.downstream import Classifier, evaluate, linear_probe
-from selfdana_lite.encoders import Encoder, build_encoder
+from selfdana_lite.encoders import PER_LEAD_KINDS, Encoder, build_encoder
 from selfdana_lite.leads import LEAD_SETS
+from selfdana_lite.long_tables import fill_table, refuse_unfinished
 from selfdana_lite.loop import TrainConfig
 from selfdana_lite.markdown import markdown_table, write_section
 from selfdana_lite.meter import count_work
@@ -61,6 +62,7 @@ DESIGNS = {
     "batch norm everywhere": Design((16, 48), (17, 9), (4, 4), (64,), (2,), norms="all"),
 }
 MIXING = ("zero-pad", "zero-pad-lean")
+LEARNING_RATE = 2e-3  # the same for every design: tuning.py came later
 
 
 def build(name: str) -> Encoder:
@@ -108,17 +110,22 @@ def counted_costs(encoder: Encoder, dataset: EcgDataset, lead_set: str) -> dict[
     return {f"{what}, {lead_set}": value for what, value in work.items()}
 
 
-def run(name: str, dataset: EcgDataset, epochs: int, seed: int = 0) -> dict:
+def run(name: str, dataset: EcgDataset, epochs: int, seed: int = 0) -> pd.DataFrame:
     """One design: a row of its costs, its parameters, and its score at each lead set."""
     torch.manual_seed(seed)
     encoder = build(name)
     row = {"design": name, "epochs": epochs, "parameters": sum(p.numel() for p in encoder.parameters())}
     row |= counted_costs(encoder, dataset, "12-lead") | counted_costs(encoder, dataset, "1-lead")
-    augmentation = RandomLeadMasking() if name in MIXING else RandomLeadSelection()
-    history = pretrain(encoder, dataset, PretrainConfig(epochs=epochs, lead_augmentation=augmentation, seed=seed))
-    if len(history) < epochs:
-        raise KeyboardInterrupt(f"{name} was stopped in its training; it is not in the results.")
-    return row | {lead_set: held_out_auroc(encoder, dataset, leads) for lead_set, leads in LEAD_SETS.items()}
+    config = PretrainConfig(epochs=epochs, learning_rate=LEARNING_RATE, seed=seed)
+    return pd.DataFrame([row | pretrained_scores(encoder, dataset, config)])
+
+
+def pretrained_scores(encoder: Encoder, dataset: EcgDataset, config: PretrainConfig) -> dict[str, float]:
+    """Pre-train the encoder in place, with the lead augmentation of its kind; its held-out score at each lead set."""
+    augmentation = RandomLeadSelection() if encoder.config.kind in PER_LEAD_KINDS else RandomLeadMasking()
+    history = pretrain(encoder, dataset, replace(config, lead_augmentation=augmentation))
+    refuse_unfinished(history, config.epochs)
+    return {lead_set: held_out_auroc(encoder, dataset, leads) for lead_set, leads in LEAD_SETS.items()}
 
 
 def unbeaten(costs: pd.Series, scores: pd.Series) -> pd.Series:
@@ -159,15 +166,17 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     dataset = EcgDataset.open(options.archive).where(folds=range(1, 9))
-    results = pd.read_csv(options.results) if options.results.exists() else pd.DataFrame({"design": [], "epochs": []})
-    if len(results) and set(results["epochs"]) != {options.epochs}:
-        parser.error(f"{options.results} was made with other --epochs; name another file for these.")
-    for name in [name for name in (*DESIGNS, *MIXING) if name not in set(results["design"])]:
-        print(name, flush=True)
-        results = pd.concat([results, pd.DataFrame([run(name, dataset, options.epochs)])], ignore_index=True)
-        unfinished = options.results.with_name(f".{options.results.name}.unfinished")
-        results.to_csv(unfinished, index=False)
-        unfinished.replace(options.results)  # so that a kill while writing loses nothing
+    wanted = [(name,) for name in (*DESIGNS, *MIXING)]
+    try:
+        results = fill_table(
+            options.results,
+            ["design"],
+            wanted,
+            lambda name: run(name, dataset, options.epochs),
+            same={"epochs": options.epochs},
+        )
+    except ValueError as error:
+        parser.error(str(error))
     text = (
         f"Pre-trained for {options.epochs} epochs on the {len(dataset)} recordings of folds 1 to 8, one seed; macro AUROC of "
         f"linear probes across these folds, mean over four pairs of folds held out. MB are kept for the backward pass of a "

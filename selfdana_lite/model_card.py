@@ -34,7 +34,7 @@ CARD = """# The encoder that the kit ships
 | input | any 1 to 12 of the standard leads, millivolt, 100 Hz, unfiltered; pre-trained on windows of 5 s |
 | trained on | {n_train} recordings of {n_patients} patients, folds 1 to 8 of a subset of PTB-XL 1.0.3, without their labels |
 | how | two halves of a recording must agree (NT-Xent), each with a random lead subset of its own; one seed (0) |
-| command | `python -m selfdana_lite.train ARCHIVE FOLDER --folds 1 2 3 4 5 6 7 8 --epochs 200` |
+| command | `python -m selfdana_lite.train ARCHIVE FOLDER --folds 1 2 3 4 5 6 7 8 --epochs {epochs}` (history.csv) |
 | sha256 of model.safetensors | `{checksum}` |
 | written | {date}, by `python -m selfdana_lite.model_card FOLDER ARCHIVE` |
 
@@ -101,7 +101,7 @@ def _text(clf, test: EcgDataset, leads: tuple[str, ...]) -> str:
 
 
 def write_card(folder: Path, archive: Path) -> None:
-    """Measure the encoder in a folder and write its README.md."""
+    """Measure the encoder in a folder, as the command line of train.py leaves it, and write its README.md."""
     encoder, dataset = load_encoder(folder), EcgDataset.open(archive)
     train, test = dataset.where(folds=range(1, 9)), dataset.where(folds=[9])
     weights = (folder / "model.safetensors").read_bytes()
@@ -110,6 +110,7 @@ def write_card(folder: Path, archive: Path) -> None:
         parameters=sum(parameter.numel() for parameter in encoder.parameters()),
         size_kb=round(len(weights) / 1000),
         embedding_size=encoder.embedding_size,
+        epochs=len(pd.read_csv(folder / "history.csv")),
         n_train=len(train),
         n_patients=len(set(train.patient_ids)),
         n_test=len(test),

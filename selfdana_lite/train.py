@@ -48,9 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--backbone", choices=BACKBONES, default=EncoderConfig.backbone, help="the trunk")
     parser.add_argument("--epochs", type=int, default=PretrainConfig.epochs, help="passes over the recordings")
     parser.add_argument("--batch-size", type=int, default=PretrainConfig.batch_size, help="most recordings in a step, of all")
-    parser.add_argument(
-        "--learning-rate", type=float, default=PretrainConfig.learning_rate, help="the highest; None: what suits the kind"
-    )
+    parser.add_argument("--learning-rate", type=float, help="the highest, where it is not to be the kind's own")
     parser.add_argument("--seed", type=int, default=PretrainConfig.seed, help="of all random draws")
     options = parser.parse_args(arguments)
     if options.folder.exists():

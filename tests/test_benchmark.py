@@ -9,18 +9,7 @@ import torch
 from small import on_batch, small_dataset, stop_by_hand
 
 from selfdana_lite import benchmark
-from selfdana_lite.benchmark import (
-    BEGIN,
-    END,
-    MODELS,
-    STAGES,
-    gap_to_rivals,
-    main,
-    missing_runs,
-    tables,
-    verdicts,
-    write_readme,
-)
+from selfdana_lite.benchmark import MODELS, STAGES, gap_to_rivals, main, tables, verdicts, wanted_runs
 from selfdana_lite.dataset import write_dataset
 from selfdana_lite.downstream import linear_probe
 from selfdana_lite.fine_tuning import FineTuneConfig
@@ -28,13 +17,14 @@ from selfdana_lite.leads import LEAD_SETS, LEADS
 from selfdana_lite.pretraining import pretrain
 
 KINDS = ("lead-attention", "dap", "zero-pad", "zero-pad-lean")
+BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 RECORDINGS = 120  # to train on, in `cheap`
 
 
 def made_up(seeds=(0, 1)) -> pd.DataFrame:
     """Every run: 0.5 + a hundredth a lead + a tenth where pre-trained + a thousandth of the model's number and the seed."""
     rows = []
-    for model, stage, seed in missing_runs(pd.DataFrame(), max(seeds) + 1):
+    for model, stage, seed in wanted_runs(max(seeds) + 1):
         for head in ("one for any leads", "one a set")[: 1 if stage == "supervised" else 2]:
             for lead_set, leads in LEAD_SETS.items():
                 gain = 0.1 * (stage == "self-supervised") + 0.001 * (len(model) % 7) + 0.02 * seed
@@ -45,21 +35,13 @@ def made_up(seeds=(0, 1)) -> pd.DataFrame:
 
 
 def test_each_run_is_wanted_once_and_kinds_share_their_controls():
-    runs = missing_runs(pd.DataFrame(), seeds=3)
+    runs = wanted_runs(seeds=3)
     assert len(runs) == len(set(runs)) == 3 * (len(MODELS) + 2 * len(KINDS))
     assert {model for model, stage, _ in runs if stage == "self-supervised"} == set(MODELS)
     for stage in ("untrained", "supervised"):
         assert {model for model, of, _ in runs if of == stage} == set(KINDS)
     seeds = [seed for *_, seed in runs]
     assert seeds == sorted(seeds), "a whole seed first, so that an early look compares like with like"
-
-
-def test_what_is_done_is_not_wanted_again():
-    wanted = missing_runs(pd.DataFrame(), seeds=2)
-    done = made_up().query("not (model == 'dap' and stage == 'untrained' and seed == 1)")
-    assert missing_runs(done, seeds=2) == [("dap", "untrained", 1)]
-    assert missing_runs(made_up(), seeds=2) == []
-    assert missing_runs(made_up(seeds=(0,)), seeds=2) == [run for run in wanted if run[2] == 1]
 
 
 def cells(text: str) -> dict[tuple[str, str], list[str]]:
@@ -124,25 +106,6 @@ def test_a_verdict_needs_every_seed():
     assert verdicts(results[results["model"] == "dap"]) == [], "no rival, no verdict"
 
 
-def test_the_readme_changes_between_the_markers_and_nowhere_else(tmp_path):
-    readme = tmp_path / "README.md"
-    before, after = "# Kit\n\nText with é, | and ±.\n\n", "\n\n## Next\nno newline at the end"
-    readme.write_text(f"{before}{BEGIN}\nold table\n{END}{after}")
-    write_readme(readme, "| new |")
-    assert readme.read_text() == f"{before}{BEGIN}\n| new |\n{END}{after}"
-    write_readme(readme, "| newer |")
-    assert readme.read_text() == f"{before}{BEGIN}\n| newer |\n{END}{after}"
-
-
-@pytest.mark.parametrize("text", ["no markers", f"{BEGIN} only", f"{END} only", f"{END} the wrong way round {BEGIN}"])
-def test_a_readme_without_its_markers_is_refused_and_left_alone(tmp_path, text):
-    readme = tmp_path / "README.md"
-    readme.write_text(text)
-    with pytest.raises(ValueError, match=rf"README.md lacks the markers {BEGIN} and {END}; put them where"):
-        write_readme(readme, "| new |")
-    assert readme.read_text() == text
-
-
 @pytest.fixture
 def cheap(tmp_path, monkeypatch):
     """Two models, two lead sets, one epoch, short recordings: what main() needs, in a second or two."""
@@ -197,7 +160,7 @@ def test_an_interrupted_benchmark_goes_on_and_ends_as_if_it_had_never_stopped(ch
 
     with pytest.raises(SystemExit):
         main([*arguments, "--epochs", "2"])
-    assert "results.csv was made with other --epochs or recordings" in capsys.readouterr().err
+    assert "results.csv was made with epochs 1, not 2" in capsys.readouterr().err
 
     (folder / "results.csv").unlink()
     main(arguments)

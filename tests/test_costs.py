@@ -7,7 +7,6 @@ import pytest
 import selfdana_lite as sd
 from selfdana_lite import costs
 from selfdana_lite.costs import TITLES, draw, main, markdown, savings
-from selfdana_lite.markdown import write_section
 from selfdana_lite.resources import BASELINES
 
 LINEAR = {"mix+zero-pad": (10, 0), "mix+sliced": (8, 0.1), "per-lead+zero-pad": (13, 0), "lean-mix+zero-pad": (4, 0)}
@@ -81,11 +80,3 @@ def test_the_script_writes_tables_picture_and_section(tmp_path, monkeypatch, sam
     with pytest.raises(SystemExit):
         main(arguments)
     assert "exists already; choose another place" in capsys.readouterr().err
-
-
-def test_a_readme_without_the_markers_is_left_alone(tmp_path):
-    readme = tmp_path / "README.md"
-    readme.write_text("# Kit\n<!-- costs:begin -->\n")
-    with pytest.raises(ValueError, match="lacks the markers <!-- costs:begin --> and <!-- costs:end -->"):
-        write_section(readme, "costs", "new")
-    assert readme.read_text() == "# Kit\n<!-- costs:begin -->\n"

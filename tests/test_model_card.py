@@ -13,12 +13,6 @@ import selfdana_lite as sd
 from selfdana_lite import model_card
 from selfdana_lite.checkpoint import SHIPPED_ENCODER
 from selfdana_lite.leads import LEAD_SETS
-from selfdana_lite.markdown import markdown_table
-
-
-def test_a_markdown_table_has_a_line_for_the_head_one_for_the_rule_and_one_a_row():
-    frame = pd.DataFrame({"lead": ["I", "V2"], "score": [0.5, 1]})
-    assert markdown_table(frame) == "| lead | score |\n| --- | --- |\n| I | 0.5 |\n| V2 | 1.0 |"
 
 
 def test_the_shipped_encoder_is_small_and_takes_any_leads():
@@ -42,6 +36,7 @@ def test_a_card_is_written_from_what_is_measured(tmp_path, monkeypatch):
     torch.manual_seed(0)
     encoder = sd.build_encoder("dap")
     sd.save_encoder(encoder, tmp_path / "mine")
+    pd.DataFrame({"epoch": range(1, 8)}).to_csv(tmp_path / "mine" / "history.csv", index=False)
     dataset = small_dataset(list(range(1, 10)), records=500)
     monkeypatch.setattr(sd.EcgDataset, "open", lambda path: dataset)
     monkeypatch.setattr(model_card, "LEAD_SETS", {"2-lead": ("I", "II")})
@@ -54,6 +49,7 @@ def test_a_card_is_written_from_what_is_measured(tmp_path, monkeypatch):
     expected = sd.evaluate(sd.linear_probe(sd.load_encoder(tmp_path / "mine"), train, "I, II"), test, "I, II")
     row = re.search(r"\| pre-trained, a head a set \| (\S+) \[(\S+), (\S+)\] \|", card)
     assert [float(number) for number in row.groups()] == pytest.approx([expected.macro_auroc, *expected.interval], abs=6e-4)
+    assert "--epochs 7`" in card
     assert card.count("| untrained, ") == 2
     assert card.count("| from scratch, ") == 1
     costs = sd.count_costs(train, "dap", lead_sets=["2-lead"], batch_size=64).set_index("model").loc["dap"]

@@ -1,0 +1,99 @@
+"""Which learning rate suits each kind of encoder in pre-training? The same search for ours and for its rivals.
+
+    python -m selfdana_lite.tuning ARCHIVE RESULTS.csv --readme README.md
+
+For each kind the rate is doubled and halved until the best of those tried has a worse one on either side. Scored as the
+designs are (design_search.py): by linear probes across folds 1 to 8, so that fold 9 chooses nothing. The best is what
+`pretrain` takes unless told otherwise. A run that was stopped goes on where it was.
+"""
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from selfdana_lite.dataset import EcgDataset
+from selfdana_lite.design_search import pretrained_scores
+from selfdana_lite.encoders import build_encoder
+from selfdana_lite.leads import LEAD_SETS
+from selfdana_lite.long_tables import fill_table
+from selfdana_lite.markdown import markdown_table, write_section
+from selfdana_lite.pretraining import LEARNING_RATES, PretrainConfig
+
+FIRST = 2e-3
+TRIED = Path(__file__).with_name("tuning.csv")  # the results that LEARNING_RATES are taken from
+
+
+def run(kind: str, learning_rate: float, dataset: EcgDataset, epochs: int, seed: int = 0) -> pd.DataFrame:
+    """One kind and rate: a row with its score at each lead set."""
+    torch.manual_seed(seed)
+    config = PretrainConfig(epochs=epochs, learning_rate=learning_rate, seed=seed)
+    scores = pretrained_scores(build_encoder(kind), dataset, config)
+    return pd.DataFrame([{"kind": kind, "learning_rate": learning_rate, "epochs": epochs} | scores])
+
+
+def next_rate(tried: dict[float, float]) -> float | None:
+    """The rate to try after those that were, given their scores; None where the best has neighbours on both sides."""
+    if not tried:
+        return FIRST
+    best = max(tried, key=tried.get)
+    return next((rate for rate in (2 * best, best / 2) if rate not in tried), None)
+
+
+def search(path: Path, dataset: EcgDataset, epochs: int) -> pd.DataFrame:
+    """The table of all that was tried, made or gone on with at path."""
+    measure = partial(run, dataset=dataset, epochs=epochs)
+    fill = partial(fill_table, path, ["kind", "learning_rate"], measure=measure, same={"epochs": epochs})
+    results = fill([(kind, FIRST) for kind in LEARNING_RATES])
+    for kind in LEARNING_RATES:
+        while rate := next_rate(_mean_scores(results)[kind].to_dict()):
+            results = fill([(kind, rate)])
+    return results
+
+
+def _mean_scores(results: pd.DataFrame) -> pd.Series:
+    """The mean over the lead sets, by kind and rate."""
+    return results.set_index(["kind", "learning_rate"])[list(LEAD_SETS)].mean(axis=1)
+
+
+def best_rates(results: pd.DataFrame) -> dict[str, float]:
+    """The rate of each kind whose scores have the highest mean over the lead sets."""
+    return dict(_mean_scores(results).groupby("kind").idxmax().tolist())
+
+
+def table(results: pd.DataFrame) -> str:
+    """In Markdown, a row a kind, a column a rate: the mean score over the lead sets, the best in bold type."""
+    mean, best = _mean_scores(results), list(best_rates(results).items())
+    text = mean.map("{:.3f}".format)
+    text[best] = "**" + text[best] + "**"
+    wide = text.unstack().loc[list(dict.fromkeys(results["kind"]))].fillna("")
+    return markdown_table(wide.rename_axis(columns=None).reset_index())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line above."""
+    parser = argparse.ArgumentParser(prog="python -m selfdana_lite.tuning", description=__doc__.splitlines()[0])
+    parser.add_argument("archive", type=Path)
+    parser.add_argument("results", type=Path, help="CSV to write, or to go on with")
+    parser.add_argument("--epochs", type=int, default=60, help="of pre-training")
+    parser.add_argument("--readme", type=Path, help="where to write the table, between the markers for tuning")
+    options = parser.parse_args(arguments)
+
+    dataset = EcgDataset.open(options.archive).where(folds=range(1, 9))
+    try:
+        results = search(options.results, dataset, options.epochs)
+    except ValueError as error:
+        parser.error(str(error))
+    text = (
+        f"Highest learning rate of {options.epochs} epochs of pre-training; macro AUROC of linear probes across folds 1 to 8, "
+        f"mean over six lead sets, one seed.\n\n{table(results)}"
+    )
+    print(text)
+    if options.readme:
+        write_section(options.readme, "tuning", text)
+
+
+if __name__ == "__main__":
+    main()

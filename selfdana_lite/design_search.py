@@ -9,6 +9,7 @@ Two mixing networks stand for the usual way. A run that was stopped goes on wher
 """
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -156,35 +157,45 @@ def table(results: pd.DataFrame) -> str:
     return markdown_table(shown)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """The command line above."""
-    parser = argparse.ArgumentParser(prog="python -m selfdana_lite.design_search", description=__doc__.splitlines()[0])
-    parser.add_argument("archive", type=Path)
-    parser.add_argument("results", type=Path, help="CSV to write, or to go on with")
-    parser.add_argument("--epochs", type=int, default=60, help="of pre-training")
-    parser.add_argument("--readme", type=Path, help="where to write the table, between the markers for designs")
-    options = parser.parse_args(arguments)
-
-    dataset = EcgDataset.open(options.archive).where(folds=range(1, 9))
+def search(path: Path, dataset: EcgDataset, epochs: int) -> pd.DataFrame:
+    """The table of all designs, made or gone on with at path."""
     wanted = [(name,) for name in (*DESIGNS, *MIXING)]
-    try:
-        results = fill_table(
-            options.results,
-            ["design"],
-            wanted,
-            lambda name: run(name, dataset, options.epochs),
-            same={"epochs": options.epochs},
-        )
-    except ValueError as error:
-        parser.error(str(error))
-    text = (
-        f"Pre-trained for {options.epochs} epochs on the {len(dataset)} recordings of folds 1 to 8, one seed; macro AUROC of "
+    return fill_table(path, ["design"], wanted, lambda name: run(name, dataset, epochs), same={"epochs": epochs})
+
+
+def describe(results: pd.DataFrame, dataset: EcgDataset, epochs: int) -> str:
+    """What was searched, and the table."""
+    return (
+        f"Pre-trained for {epochs} epochs on the {len(dataset)} recordings of folds 1 to 8, one seed; macro AUROC of "
         f"linear probes across these folds, mean over four pairs of folds held out. MB are kept for the backward pass of a "
         f"batch of 64, MFLOP are of a training step for one recording; both at 12 leads / at 1.\n\n{table(results)}"
     )
+
+
+def search_command(
+    name: str, what: str, section: str, search: Callable, describe: Callable, arguments: list[str] | None = None
+) -> None:
+    """The command line of a search, which writes its table into the README's section."""
+    parser = argparse.ArgumentParser(prog=f"python -m selfdana_lite.{name}", description=what.splitlines()[0])
+    parser.add_argument("archive", type=Path)
+    parser.add_argument("results", type=Path, help="CSV to write, or to go on with")
+    parser.add_argument("--epochs", type=int, default=60, help="of pre-training")
+    parser.add_argument("--readme", type=Path, help=f"where to write the table, between the markers for {section}")
+    options = parser.parse_args(arguments)
+    dataset = EcgDataset.open(options.archive).where(folds=range(1, 9))
+    try:
+        results = search(options.results, dataset, options.epochs)
+    except ValueError as error:
+        parser.error(str(error))
+    text = describe(results, dataset, options.epochs)
     print(text)
     if options.readme:
-        write_section(options.readme, "designs", text)
+        write_section(options.readme, section, text)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line above."""
+    search_command("design_search", __doc__, "designs", search, describe, arguments)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from selfdana_lite.resident import batch_reader
 from selfdana_lite.train_config import TrainConfig
 
 # What suits each kind of encoder best with "nt-xent" and the "resnet" trunk, of the rates that tuning.py tries for all of them.
-LEARNING_RATES = {"lead-attention": 16e-3, "dap": 4e-3, "zero-pad": 1e-3, "zero-pad-lean": 4e-3}
+LEARNING_RATES = {"lead-attention": 16e-3, "dap": 4e-3, "zero-pad": 1e-3, "zero-pad-lean": 8e-3}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ designs are (design_search.py): by linear probes across folds 1 to 8, so that fo
 `pretrain` takes unless told otherwise. A run that was stopped goes on where it was.
 """
 
-import argparse
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +14,11 @@ import pandas as pd
 import torch
 
 from selfdana_lite.dataset import EcgDataset
-from selfdana_lite.design_search import pretrained_scores
+from selfdana_lite.design_search import pretrained_scores, search_command
 from selfdana_lite.encoders import build_encoder
 from selfdana_lite.leads import LEAD_SETS
 from selfdana_lite.long_tables import fill_table
-from selfdana_lite.markdown import markdown_table, write_section
+from selfdana_lite.markdown import markdown_table
 from selfdana_lite.pretraining import LEARNING_RATES, PretrainConfig
 
 FIRST = 2e-3
@@ -72,27 +71,17 @@ def table(results: pd.DataFrame) -> str:
     return markdown_table(wide.rename_axis(columns=None).reset_index())
 
 
+def describe(results: pd.DataFrame, dataset: EcgDataset, epochs: int) -> str:
+    """What was searched, and the table."""
+    return (
+        f"Highest learning rate of {epochs} epochs of pre-training on {len(dataset)} recordings; macro AUROC of linear probes "
+        f"across folds 1 to 8, mean over six lead sets, one seed.\n\n{table(results)}"
+    )
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The command line above."""
-    parser = argparse.ArgumentParser(prog="python -m selfdana_lite.tuning", description=__doc__.splitlines()[0])
-    parser.add_argument("archive", type=Path)
-    parser.add_argument("results", type=Path, help="CSV to write, or to go on with")
-    parser.add_argument("--epochs", type=int, default=60, help="of pre-training")
-    parser.add_argument("--readme", type=Path, help="where to write the table, between the markers for tuning")
-    options = parser.parse_args(arguments)
-
-    dataset = EcgDataset.open(options.archive).where(folds=range(1, 9))
-    try:
-        results = search(options.results, dataset, options.epochs)
-    except ValueError as error:
-        parser.error(str(error))
-    text = (
-        f"Highest learning rate of {options.epochs} epochs of pre-training; macro AUROC of linear probes across folds 1 to 8, "
-        f"mean over six lead sets, one seed.\n\n{table(results)}"
-    )
-    print(text)
-    if options.readme:
-        write_section(options.readme, "tuning", text)
+    search_command("tuning", __doc__, "tuning", search, describe, arguments)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+from kills import in_a_fork, killed_at_line, traced
 
 from selfdana_lite.build import build
 from selfdana_lite.building import blocks
@@ -24,33 +25,6 @@ def make(folder: Path) -> None:
     blocks._BLOCK_RECORDINGS = 2
     labels = pd.DataFrame({"path": [f"r{row}.hea" for row in range(7)]})
     build(folder / "source", folder / "dataset", labels=labels, workers=1, progress=False)
-
-
-def traced(folder: Path, at_line) -> None:
-    """make, with at_line(number, function) called before each line of the library's building code."""
-    count = 0
-
-    def local(frame, event, _):
-        nonlocal count
-        if event == "line":
-            count += 1
-            at_line(count, frame.f_code.co_qualname)
-        return local
-
-    sys.settrace(lambda frame, *_: local if any(part in frame.f_code.co_filename for part in OURS) else None)
-    make(folder)
-
-
-def in_a_fork(do) -> int:
-    """do() in a copy of this process; its exit status, negative where a signal ended it."""
-    if child := os.fork():
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    status = 1
-    try:
-        do()
-        status = 0
-    finally:
-        os._exit(status)
 
 
 def choose(lines: list[str]) -> list[int]:
@@ -68,7 +42,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 def kill_and_go_on(folder: Path, place: int) -> dict:
     """What was there after the kill, and whether the next call ends with what it should."""
-    status = in_a_fork(lambda: traced(folder, lambda number, _: number == place and os.kill(os.getpid(), signal.SIGKILL)))
+    status = killed_at_line(lambda: make(folder), OURS, place)
     partial = folder / "dataset.partial"
     journal = partial / "journal.jsonl"
     found = {
@@ -89,7 +63,7 @@ def main(folder: Path) -> None:
 
     def record():
         lines = []
-        traced(folder, lambda _, name: lines.append(name))
+        traced(lambda: make(folder), OURS, lambda _, name: lines.append(name))
         told.write_text(json.dumps(lines))
 
     in_a_fork(record)

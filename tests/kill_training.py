@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import torch
-from kill_builds import in_a_fork
+from kills import in_a_fork, killed_at_line, traced
 from small import seeded_encoder, small_dataset
 
 from selfdana_lite.checkpoint import read_tensors, save_encoder
@@ -37,21 +37,6 @@ def make(folder: Path) -> None:
     (folder / "run").unlink(missing_ok=True)
 
 
-def traced(folder: Path, at_line) -> None:
-    """make, with at_line(number, function) called before each line of the library's training and saving."""
-    count = 0
-
-    def local(frame, event, _):
-        nonlocal count
-        if event == "line":
-            count += 1
-            at_line(count, frame.f_code.co_qualname)
-        return local
-
-    sys.settrace(lambda frame, *_: local if frame.f_code.co_filename.endswith(tuple(OURS)) else None)
-    make(folder)
-
-
 def contents(folder: Path) -> dict[str, str]:
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     return {str(path.relative_to(folder)): path.read_bytes().hex() for path in files}
@@ -65,10 +50,6 @@ def choose(lines: list[str], kills: int) -> list[int | float]:
     saving = [number for name in ("write_tensors", "save_encoder") for number in places[name]]
     while_saving = rng.sample(saving, kills // 3)
     return by_function + while_saving + [rng.random() for _ in range(kills - 2 * (kills // 3))]
-
-
-def kill_at_line(folder: Path, place: int) -> int:
-    return in_a_fork(lambda: traced(folder, lambda number, _: number == place and os.kill(os.getpid(), signal.SIGKILL)))
 
 
 def kill_after(folder: Path, cpu_s: float) -> int:
@@ -88,7 +69,8 @@ def kill_after(folder: Path, cpu_s: float) -> int:
 
 def kill_and_go_on(folder: Path, place: int | float, whole_cpu_s: float) -> dict:
     """What was there after the kill, and whether the next call ends well."""
-    status = kill_at_line(folder, place) if isinstance(place, int) else kill_after(folder, place * whole_cpu_s)
+    at_line = isinstance(place, int)
+    status = killed_at_line(lambda: make(folder), OURS, place) if at_line else kill_after(folder, place * whole_cpu_s)
     checkpoint = folder / "run"
     epochs = len(json.loads(read_tensors(checkpoint)[1]["history"])) if checkpoint.exists() else 0  # never half a file
     found = {"killed": status == -signal.SIGKILL, "epochs": epochs, "done": (folder / "encoder").exists()}
@@ -108,7 +90,7 @@ def main(folder: Path, kills: int = 30) -> None:
 
     def record():
         lines = []
-        traced(work, lambda _, name: lines.append(name))
+        traced(lambda: make(work), OURS, lambda _, name: lines.append(name))
         (folder / "lines.json").write_text(json.dumps(lines))
 
     in_a_fork(record)

@@ -40,7 +40,8 @@ def test_a_card_is_written_from_what_is_measured(tmp_path, monkeypatch):
     dataset = small_dataset(list(range(1, 10)), records=500)
     monkeypatch.setattr(sd.EcgDataset, "open", lambda path: dataset)
     monkeypatch.setattr(model_card, "LEAD_SETS", {"2-lead": ("I", "II")})
-    monkeypatch.setattr(model_card, "FROM_SCRATCH", sd.FineTuneConfig(epochs=1))
+    for name in ("FROM_SCRATCH", "TUNED"):
+        monkeypatch.setattr(model_card, name, sd.FineTuneConfig(epochs=1))
     model_card.write_card(tmp_path / "mine", "archive")
 
     card = (tmp_path / "mine" / "README.md").read_text()
@@ -50,8 +51,8 @@ def test_a_card_is_written_from_what_is_measured(tmp_path, monkeypatch):
     row = re.search(r"\| pre-trained, a head a set \| (\S+) \[(\S+), (\S+)\] \|", card)
     assert [float(number) for number in row.groups()] == pytest.approx([expected.macro_auroc, *expected.interval], abs=6e-4)
     assert "--epochs 7`" in card
-    assert card.count("| untrained, ") == 2
-    assert card.count("| from scratch, ") == 1
+    assert card.count("| untrained, ") == card.count("| from scratch") == card.count("| pre-trained and fine-tuned") == 2
+    assert f"Few labels: {len(sd.few_labels(train, 0.1))} recordings" in card
     costs = sd.count_costs(train, "dap", lead_sets=["2-lead"], batch_size=64).set_index("model").loc["dap"]
     assert f"| dap | {costs.tensor_mb:.1f} MB, {1000 * costs.gflop_per_recording:.0f} MFLOP |" in card
 

@@ -22,7 +22,7 @@ from selfdana_lite.augment import RandomLeadMasking, RandomLeadSelection
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.downstream import ANY, evaluate, linear_probe, settle_batch_norm
 from selfdana_lite.encoders import build_encoder
-from selfdana_lite.fine_tuning import FROM_SCRATCH, fine_tune
+from selfdana_lite.fine_tuning import FROM_SCRATCH, FROM_SCRATCH_RATES, fine_tune
 from selfdana_lite.leads import LEAD_SETS
 from selfdana_lite.long_tables import fill_table, refuse_unfinished
 from selfdana_lite.markdown import markdown_table, write_section
@@ -50,7 +50,7 @@ def run(model: str, stage: str, seed: int, train: EcgDataset, test: EcgDataset, 
     encoder = build_encoder(kind)
     start = time.perf_counter()
     if stage == "supervised":
-        config = replace(FROM_SCRATCH, seed=seed)
+        config = replace(FROM_SCRATCH, seed=seed, learning_rate=FROM_SCRATCH_RATES.get(kind, FROM_SCRATCH.learning_rate))
         any_leads = fine_tune(encoder, train, ANY, config=config)
         refuse_unfinished(any_leads.history, config.epochs)
     elif stage == "self-supervised":

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from selfdana_lite.leads import LEADS
 
@@ -68,8 +67,9 @@ class LeadNames(nn.Module):
         nn.init.normal_(self.scale_shift.weight, std=0.3)
 
     def forward(self, maps: Tensor, lead_ids: Tensor) -> Tensor:
-        scale, shift = self.scale_shift(lead_ids).transpose(1, 2)[..., None].chunk(2, dim=1)  # each [B, C, leads, 1]
-        return F.relu_(torch.addcmul(shift, maps, 1 + scale))  # in one pass, and no product kept for the backward pass
+        scale_shift = self.scale_shift(lead_ids).to(maps.dtype)  # [B, leads, 2 C]
+        scale, shift = scale_shift.transpose(1, 2)[..., None].chunk(2, dim=1)  # each [B, C, leads, 1]
+        return (maps * (1 + scale)).add_(shift).relu_()  # in place: no product is kept for the backward pass
 
 
 class LeadAttentionPooling(nn.Module):
@@ -89,13 +89,12 @@ class LeadAttentionPooling(nn.Module):
         if maps.shape[2] == 1:  # nothing to choose from: every weight would be 1
             return maps.expand(-1, -1, self.score.out_features, -1)
         weights = self.scores(maps, lead_ids).softmax(dim=2)[:, None]  # [B, 1, slots, leads, T]
-        return (weights * maps[:, :, None]).sum(dim=3)  # [B, C, slots, leads, T] -> [B, C, slots, T]
+        by_lead = zip(weights.unbind(3), maps[:, :, None].unbind(3), strict=True)
+        return sum(weight * lead_map for weight, lead_map in by_lead)  # [B, C, slots, T]; one lead's product at a time
 
     def scores(self, maps: Tensor, lead_ids: Tensor) -> Tensor:
         """How much each slot is drawn to each lead, before the softmax: [B, slots, leads, T]."""
-        lead_by_lead = maps.transpose(1, 2).flatten(0, 1)  # [B * leads, C, T]: a view, as the stem left them
-        shown = F.conv1d(lead_by_lead, self.score.weight[..., None], self.score.bias)  # [B * leads, slots, T]
-        shown = shown.unflatten(0, lead_ids.shape).transpose(1, 2)  # [B, slots, leads, T]
+        shown = self.score(maps.movedim(1, 3)).movedim(3, 1)  # [B, leads, T, C] -> [B, slots, leads, T]
         return shown + self.liking(lead_ids).transpose(1, 2)[..., None]
 
 

@@ -20,7 +20,7 @@ from torch import nn
 
 from selfdana_lite.adapter import LeadAttentionPooling, LeadNames
 from selfdana_lite.augment import RandomLeadMasking, RandomLeadSelection
-from selfdana_lite.backbones import ResidualBlock
+from selfdana_lite.backbones import AlongTime, ResidualBlock, convolution
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.downstream import Classifier, evaluate, linear_probe
 from selfdana_lite.encoders import PER_LEAD_KINDS, Encoder, build_encoder
@@ -76,7 +76,7 @@ def build(name: str) -> Encoder:
     join.names, join.pooling = LeadNames(channels), LeadAttentionPooling(channels)
     widths = (channels, *design.trunk_widths)
     blocks = zip(widths, widths[1:], design.trunk_strides, strict=False)
-    encoder.trunk = nn.Sequential(*(ResidualBlock(a, b, design.trunk_kernel, stride) for a, b, stride in blocks))
+    encoder.trunk = AlongTime(*(ResidualBlock(a, b, design.trunk_kernel, stride) for a, b, stride in blocks))
     encoder.trunk.channels, encoder.embedding_size = widths[-1], 2 * widths[-1]
     return encoder
 
@@ -86,8 +86,8 @@ def _stem(design: Design) -> nn.Sequential:
     for i, (width, kernel, stride) in enumerate(zip(design.widths, design.kernels, design.strides, strict=True), 1):
         last = i == len(design.widths)
         normed = last or design.norms == "all"
-        layers.append(nn.Conv1d(channels_in, width, kernel, stride, kernel // 2, bias=not normed))
-        layers += [nn.BatchNorm1d(width)] * normed + [nn.ReLU(inplace=True)] * (not last)  # after the last, the lead names do
+        layers.append(convolution(channels_in, width, kernel, stride, bias=not normed))
+        layers += [nn.BatchNorm2d(width)] * normed + [nn.ReLU(inplace=True)] * (not last)  # after the last, the lead names do
         channels_in = width
     return nn.Sequential(*layers)
 

@@ -207,7 +207,7 @@ def settle_batch_norm(encoder: Encoder, dataset: EcgDataset, seed: int = 0) -> E
     millivolts, and would squash random features that are much better than that.
     """
     generator, device = torch.Generator().manual_seed(seed), next(encoder.parameters()).device
-    norms = [module for module in encoder.modules() if isinstance(module, nn.BatchNorm1d)]
+    norms = [module for module in encoder.modules() if isinstance(module, nn.BatchNorm2d)]
     momentum = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()

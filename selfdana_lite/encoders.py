@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from selfdana_lite.adapter import DimensionAdaptivePooling, LeadAttentionPooling, LeadNames
-from selfdana_lite.backbones import ResidualBlock, Transformer, convolutions, residual_trunk
+from selfdana_lite.backbones import AlongTime, ResidualBlock, Transformer, convolution, convolutions, residual_trunk
 from selfdana_lite.leads import LEADS, lead_ids
 
 PER_LEAD_KINDS = ("dap", "lead-max", "lead-attention")
@@ -138,8 +138,10 @@ def check_samples(signals_mv: Tensor) -> None:
             f"Found {signals_mv.shape[1]} leads of {signals_mv.shape[2]} samples; an encoder needs at least one lead of "
             f"{2 * SAMPLES_PER_FRAME} samples ({2 * SAMPLES_PER_FRAME / 100:g} s at 100 Hz)."
         )
+    if signals_mv.sum().isfinite():  # a single NaN or infinity would spoil the sum, which takes a fraction of the time
+        return
     finite = torch.isfinite(signals_mv).all(dim=2)  # [B, k]
-    if not finite.all():
+    if not finite.all():  # else the sum was too large for its type
         row, lead = (~finite).nonzero()[0].tolist()
         raise ValueError(
             f"Row {row}, lead at position {lead}, holds NaN or infinite samples ({int((~finite).any(dim=1).sum())} of "
@@ -155,17 +157,19 @@ class PerLead(nn.Module):
     def __init__(self, config: EncoderConfig):
         super().__init__()
         self.stem = nn.Sequential(  # it runs once a lead, so all that it computes and keeps is paid twelve times over
-            nn.Conv1d(1, 16, kernel_size=17, stride=4, padding=8),
+            convolution(1, 16, kernel=17, stride=4, bias=True),
             nn.ReLU(inplace=True),
-            nn.Conv1d(16, self.channels, kernel_size=9, stride=4, padding=4, bias=False),
-            nn.BatchNorm1d(self.channels),
+            convolution(16, self.channels, kernel=9, stride=4),
+            nn.BatchNorm2d(self.channels),
         )
         self.names = None if config.kind == "dap" else LeadNames(self.channels)
         if config.kind == "lead-attention":
             self.pooling = LeadAttentionPooling(self.channels, config.slots)
         else:
             self.pooling = DimensionAdaptivePooling(config.slots, config.op, config.fill)
-        self.merge = nn.Conv1d(self.channels * config.slots, self.channels, 1) if config.slots > 1 else nn.Identity()
+        self.merge = nn.Identity()
+        if config.slots > 1:
+            self.merge = AlongTime(convolution(self.channels * config.slots, self.channels, kernel=1, bias=True))
 
     def forward(self, signals_mv: Tensor, ids: Tensor) -> Tensor:
         by_name = isinstance(self.pooling, LeadAttentionPooling)
@@ -178,8 +182,8 @@ class PerLead(nn.Module):
 
     def lead_maps(self, signals_mv: Tensor, ids: Tensor) -> Tensor:
         """Every lead on its own, before the leads meet: [B, k, T] -> [B, C, k, T / 16]."""
-        maps = self.stem(signals_mv.flatten(0, 1)[:, None])  # [B * k, C, T / 16]
-        maps = maps.unflatten(0, ids.shape).transpose(1, 2)  # [B, C, k, T / 16]
+        pictures = signals_mv.contiguous()[..., None].movedim(3, 1)  # [B, k, T] -> [B, 1, k, T], channels last in memory
+        maps = self.stem(pictures)  # [B, C, k, T / 16]
         return F.relu_(maps) if self.names is None else self.names(maps, ids)
 
 
@@ -203,21 +207,24 @@ class MixedLeads(nn.Module):
             width, kernel, stride = self.channels, 15, 2
             after = [ResidualBlock(self.channels, self.channels, 7, stride=2) for _ in range(3)]
             self.trunk = {"channels": (128, 128), "kernel": 5}
-        self.mix = nn.Conv1d(len(LEADS), width, kernel, stride, kernel // 2, bias=False)
-        self.rest = nn.Sequential(nn.BatchNorm1d(width), nn.ReLU(inplace=True), *after)
+        self.mix = convolution(len(LEADS), width, kernel, stride)
+        self.rest = AlongTime(nn.BatchNorm2d(width), nn.ReLU(inplace=True), *after)
 
     def forward(self, signals_mv: Tensor, ids: Tensor) -> Tensor:
         return self.rest(self._sliced(signals_mv, ids) if self.sliced else self._zero_padded(signals_mv, ids))
 
     def _zero_padded(self, signals_mv: Tensor, ids: Tensor) -> Tensor:
         batch, _, samples = signals_mv.shape
-        twelve = signals_mv.new_zeros(batch, len(LEADS), samples)
-        return self.mix(twelve.scatter(1, ids[..., None].expand(-1, -1, samples), signals_mv))
+        twelve = signals_mv.new_zeros(batch, samples, len(LEADS)).transpose(1, 2)  # [B, 12, T], the leads side by side
+        twelve = twelve.scatter(1, ids[..., None].expand(-1, -1, samples), signals_mv)
+        return self.mix(twelve[:, :, None]).squeeze(2)
 
     def _sliced(self, signals_mv: Tensor, ids: Tensor) -> Tensor:
         settings = {"stride": self.mix.stride, "padding": self.mix.padding}
-        if (ids == ids[0]).all():  # one lead set for the whole batch: one kernel [C, k, 15]
-            return F.conv1d(signals_mv, self.mix.weight[:, ids[0]], **settings)
-        kernels = self.mix.weight.transpose(0, 1)[ids]  # a kernel of its own for each recording: [B, k, C, 15]
-        grouped = F.conv1d(signals_mv.flatten(0, 1)[None], kernels.transpose(1, 2).flatten(0, 1), groups=len(ids), **settings)
-        return grouped.unflatten(1, (len(ids), -1)).squeeze(0)  # [1, B * C, T / 2] -> [B, C, T / 2]
+        if (ids == ids[0]).all():  # one lead set for the whole batch: one kernel [C, k, 1, 15]
+            pictures = signals_mv[:, :, None].contiguous(memory_format=torch.channels_last)  # [B, k, 1, T]
+            return F.conv2d(pictures, self.mix.weight[:, ids[0]], **settings).squeeze(2)
+        kernels = self.mix.weight.transpose(0, 1)[ids].transpose(1, 2)  # one for each recording: [B, C, k, 1, 15]
+        one_picture = signals_mv.flatten(0, 1)[None, :, None]  # [1, B * k, 1, T]
+        grouped = F.conv2d(one_picture, kernels.flatten(0, 1), groups=len(ids), **settings)
+        return grouped.unflatten(1, (len(ids), -1))[0, :, :, 0]  # [1, B * C, 1, T / 2] -> [B, C, T / 2]

@@ -160,6 +160,6 @@ def tuned_parameters(encoder: Encoder, strategy: str) -> list[nn.Parameter]:
     if strategy == "bitfit":
         return [parameter for name, parameter in encoder.named_parameters() if name.endswith("bias")]
     if strategy == "layernorm":
-        norms = [module for module in encoder.modules() if isinstance(module, nn.BatchNorm1d | nn.LayerNorm)]
+        norms = [module for module in encoder.modules() if isinstance(module, nn.BatchNorm2d | nn.LayerNorm)]
         return [parameter for module in norms for parameter in module.parameters()]
     return []

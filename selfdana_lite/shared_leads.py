@@ -12,7 +12,7 @@ It is exact because of how the leads meet in each kind of encoder:
     one slot         a maximum over leads is the larger of two halves' maxima, a mean another quotient of sums
     more slots       which neighbours "dap" merges depends on the whole subset: only the stem is shared
 
-The trunk must see every subset, so it is most of the work; folded.py lays it out for speed.
+The trunk must see every subset, so it is most of the work; folded.py makes it faster.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ from selfdana_lite.adapter import LeadAttentionPooling
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.downstream import Classifier, one_thread
 from selfdana_lite.encoders import Encoder, MixedLeads, PerLead, as_lead_ids, check_samples, pool_time
-from selfdana_lite.folded import as_pictures, folded
+from selfdana_lite.folded import folded
 from selfdana_lite.leads import lead_ids
 
 CPU_BATCH = 128  # subsets at once: fewer wait for Python, more no longer fit a core's cache
@@ -70,16 +70,14 @@ def predict_subsets(
 
 
 def _network(encoder: Encoder) -> nn.Module:
-    """All that comes after the leads have met, from pictures [B, C, 1, T] to maps [B, C, frames]."""
+    """All that comes after the leads have met: [B, C, T] -> [B, C', frames]."""
     join = encoder.join_leads
-    after = nn.Sequential(join.merge if isinstance(join, PerLead) else join.rest, encoder.trunk)
-    residual = isinstance(encoder.trunk, nn.Sequential)
-    return nn.Sequential(folded(after), nn.Flatten(2)) if residual else nn.Sequential(nn.Flatten(2), after)
+    return folded(nn.Sequential(join.merge if isinstance(join, PerLead) else join.rest, encoder.trunk))
 
 
 def _probabilities(clf: Classifier, network: nn.Module, frames: Tensor) -> Tensor:
     """[subsets, R, T, C] -> [subsets, R, classes]."""
-    maps = network(as_pictures(frames.flatten(0, 1)))  # [subsets * R, C, frames]
+    maps = network(frames.flatten(0, 1).transpose(1, 2))  # [subsets * R, C, T] -> [subsets * R, C', frames]
     return torch.sigmoid(clf.head(pool_time(maps))).unflatten(0, frames.shape[:2])
 
 
@@ -151,6 +149,6 @@ def _slot_frames(join: PerLead, maps: Tensor, mask: Tensor) -> Tensor:
 
 def _zero_pad_terms(join: MixedLeads, signals_mv: Tensor, ids: Tensor) -> Tensor:
     """What the mixing convolution makes of each lead alone, [k, R, T / 2, C]."""
-    kernels = join.mix.weight.transpose(0, 1)[ids[0]].flatten(0, 1)[:, None]  # [k * C, 1, 15]
-    alone = F.conv1d(signals_mv, kernels, stride=join.mix.stride, padding=join.mix.padding, groups=ids.shape[1])
+    kernels = join.mix.weight.squeeze(2).transpose(0, 1)[ids[0]].flatten(0, 1)[:, None]  # [k * C, 1, 15]
+    alone = F.conv1d(signals_mv, kernels, stride=join.mix.stride[1], padding=join.mix.padding[1], groups=ids.shape[1])
     return alone.unflatten(1, (ids.shape[1], -1)).permute(1, 0, 3, 2)  # [R, k * C, T / 2] -> [k, R, T / 2, C]

@@ -39,7 +39,7 @@ def test_a_design_has_the_frames_and_norms_that_it_says():
     frames = {name: build(name).frames(torch.zeros(2, 1, 1280), torch.zeros(2, 1, dtype=torch.int64)).shape for name in DESIGNS}
     for name, design in DESIGNS.items():
         assert frames[name][2] == 1280 // int(np.prod(design.strides))
-        norms = [module for module in build(name).join_leads.stem if isinstance(module, torch.nn.BatchNorm1d)]
+        norms = [module for module in build(name).join_leads.stem if isinstance(module, torch.nn.BatchNorm2d)]
         assert len(norms) == (len(design.widths) if design.norms == "all" else 1)
 
 

@@ -323,7 +323,7 @@ def test_predictions_are_the_sigmoid_of_the_logits_whatever_the_batch(recordings
 
 def expected_names(encoder, strategy: str) -> set[str]:
     names = [name for name, _ in encoder.named_parameters()]
-    norms = [name for name, module in encoder.named_modules() if isinstance(module, nn.BatchNorm1d | nn.LayerNorm)]
+    norms = [name for name, module in encoder.named_modules() if isinstance(module, nn.BatchNorm2d | nn.LayerNorm)]
     return {
         "full": set(names),
         "partial": {name for name in names if name.startswith("trunk.")},

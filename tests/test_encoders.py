@@ -93,12 +93,12 @@ def test_names_text_and_ids_say_the_same():
 @pytest.mark.parametrize("kind", PER_LEAD_KINDS)
 @torch.no_grad()
 def test_work_follows_the_number_of_leads(kind):
-    """Absent leads are absent: the stem sees B * k rows, so one lead costs a twelfth of twelve."""
+    """Absent leads are absent: the stem sees k rows a recording, so one lead costs a twelfth of twelve."""
     encoder, rows = copy.deepcopy(ENCODERS[kind, "resnet"]), []
-    encoder.join_leads.stem.register_forward_pre_hook(lambda _, inputs: rows.append(inputs[0].shape[0]))
+    encoder.join_leads.stem.register_forward_pre_hook(lambda _, inputs: rows.append(inputs[0].shape[2]))
     for n in (12, 6, 1):
         encoder(signals_of(n), LEADS[:n])
-    assert rows == [36, 18, 3]
+    assert rows == [12, 6, 1]
 
 
 # --- zero-padding is slicing, exactly -------------------------------------------------------
@@ -142,7 +142,7 @@ def check_twins(pair, signals, leads):
 def test_columns_of_absent_leads_get_no_gradient():
     for encoder in twins():
         encoder(signals_of(2), "II, V3").sum().backward()
-        touched = encoder.join_leads.mix.weight.grad.abs().sum(dim=(0, 2)) > 0  # [12]
+        touched = encoder.join_leads.mix.weight.grad.abs().sum(dim=(0, 2, 3)) > 0  # [12]
         assert [LEADS[lead] for lead in touched.nonzero()[:, 0]] == ["II", "V3"]
 
 
@@ -151,7 +151,7 @@ def test_both_equal_the_plain_formula():
     """First convolution, sample by sample: out[b, c, t] = sum over leads k and taps j of w[c, id_k, j] x[b, k, 2 t + j - 7]."""
     signals, ids = signals_of(3, batch=2), torch.tensor([[0, 7, 4], [11, 3, 8]])
     for encoder in twins():
-        weight = encoder.join_leads.mix.weight  # [64, 12, 15]
+        weight = encoder.join_leads.mix.weight[:, :, 0]  # [64, 12, 15]
         padded = F.pad(signals, (7, 7))
         expected = torch.zeros(2, 64, SAMPLES // 2)
         for b, k, t in itertools.product(range(2), range(3), range(SAMPLES // 2)):
@@ -212,7 +212,7 @@ def test_masked_frames_leave_no_trace_of_what_they_held():
 def test_a_residual_block_whose_body_says_nothing_passes_its_input_on():
     block = ResidualBlock(4, 4, kernel=5, stride=1).eval()
     block.body[-1].weight.zero_()  # the last batch norm of the body now gives 0
-    maps = torch.randn(2, 4, 20)
+    maps = torch.randn(2, 4, 1, 20)
     assert torch.equal(block(maps), maps.relu())
 
 

@@ -182,7 +182,7 @@ def test_the_bill_counts_what_is_there(rivals, dataset):
         same = bill.loc[["mix+zero-pad", "per-lead+zero-pad"], ["mflop", "kept_kb"]].to_numpy()
         assert same == pytest.approx(bills[12].loc[["mix+zero-pad", "per-lead+zero-pad"], ["mflop", "kept_kb"]].to_numpy())
     mix = rivals["mix+sliced"].network.join_leads.mix
-    per_lead = 2 * mix.out_channels * mix.kernel_size[0] * (256 // mix.stride[0]) / 1e6  # forwards
+    per_lead = 2 * mix.out_channels * mix.kernel_size[1] * (256 // mix.stride[1]) / 1e6  # forwards
     saved = bills[12].loc["mix+sliced", "mflop"] - bills[6].loc["mix+sliced", "mflop"]
     assert saved == pytest.approx(6 * 2 * per_lead)  # and as much again for the gradient of the weights
     ours = [bills[n].loc["lead-attention", "kept_kb"] for n in (12, 6, 1)]

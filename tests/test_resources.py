@@ -162,8 +162,8 @@ def test_only_a_per_lead_encoder_without_zeros_gets_cheaper(job, dataset, phase)
 def test_zeros_cost_exactly_their_multiplications(job, dataset):
     zeros, sliced = (training_step(job(model), dataset, CPU) for model in ("mix+zero-pad", "mix+sliced"))
     mix = zeros[0].join_leads.mix
-    outputs = math.ceil(dataset.n_samples / mix.stride[0])
-    absent = 2 * 11 * mix.out_channels * mix.kernel_size[0] * outputs  # multiply and add, eleven leads, forward
+    outputs = math.ceil(dataset.n_samples / mix.stride[1])
+    absent = 2 * 11 * mix.out_channels * mix.kernel_size[1] * outputs  # multiply and add, eleven leads, forward
     saved = [count_work(step, np.arange(8))["gflop_per_recording"] for _, step in (zeros, sliced)]
     assert (saved[0] - saved[1]) * 1e9 == pytest.approx(2 * absent)  # and backward to the kernel; signals need no gradient
 

@@ -1,5 +1,5 @@
-"""Pre-training as it is usually written, to measure `pretrain` against: the same encoder, loss and optimiser, but views made
-one recording at a time in NumPy, batches by a DataLoader, absent leads as zeros, float32.
+"""Pre-training as it is usually written, to measure `pretrain` against: the same encoder, loss and optimiser, but the encoder
+in one-dimensional layers, views made one recording at a time in NumPy, batches by a DataLoader, absent leads as zeros, float32.
 
 python tests/plain_pretraining.py [DATASET] [--recordings 512] [--repeats 3] [--workers 0]
 
@@ -15,10 +15,11 @@ import warnings
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 import selfdana_lite as sd
+from selfdana_lite.encoders import Encoder
 from selfdana_lite.objectives import NTXent, TwoViews
 from selfdana_lite.pretraining import suited_learning_rate
 
@@ -43,11 +44,54 @@ class PlainViews(Dataset):
         return torch.from_numpy(view_mv)
 
 
+class PlainEncoder(nn.Module):
+    """The default encoder for twelve leads: signals [B, 12, T] -> embedding [B, 128], in layers for maps [rows, C, T]."""
+
+    embedding_size = 128
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv1d(1, 16, 17, 4, 8), nn.ReLU(), nn.Conv1d(16, 48, 9, 4, 4, bias=False), nn.BatchNorm1d(48)
+        )
+        self.scale_shift, self.liking = nn.Embedding(12, 96), nn.Embedding(12, 1)
+        self.score = nn.Linear(48, 1)
+        self.body = nn.Sequential(
+            nn.Conv1d(48, 64, 3, 2, 1, bias=False),
+            nn.BatchNorm1d(64),
+            nn.ReLU(),
+            nn.Conv1d(64, 64, 3, 1, 1, bias=False),
+            nn.BatchNorm1d(64),
+        )
+        self.around = nn.Sequential(nn.AvgPool1d(2, ceil_mode=True), nn.Conv1d(48, 64, 1, bias=False), nn.BatchNorm1d(64))
+
+    def forward(self, signals_mv: Tensor, leads: Tensor) -> Tensor:
+        batch, n_leads, samples = signals_mv.shape
+        maps = self.stem(signals_mv.reshape(batch * n_leads, 1, samples))  # [B * 12, 48, T / 16]
+        maps = maps.reshape(batch, n_leads, *maps.shape[1:])  # [B, 12, 48, T / 16]
+        scale, shift = self.scale_shift(leads)[..., None].chunk(2, dim=1)  # [12, 48, 1] each
+        maps = torch.relu(maps * (1 + scale) + shift)
+        scores = self.score(maps.transpose(2, 3)) + self.liking(leads)[:, None]  # [B, 12, T / 16, 1]
+        frames = (scores.softmax(dim=1).transpose(2, 3) * maps).sum(dim=1)  # [B, 48, T / 16]
+        frames = torch.relu(self.body(frames) + self.around(frames))  # [B, 64, T / 32]
+        return torch.cat([frames.mean(dim=2), frames.amax(dim=2)], dim=1)
+
+    def take_weights(self, encoder: Encoder) -> None:
+        """Those of the kit's encoder, whose convolutions have a kernel one row high."""
+        names = {"join_leads.stem.": "stem.", "join_leads.names.": "", "join_leads.pooling.": ""}
+        names |= {"trunk.0.body.": "body.", "trunk.0.around.": "around."}
+        plain = {}
+        for name, value in encoder.state_dict().items():
+            (prefix,) = (prefix for prefix in names if name.startswith(prefix))
+            plain[names[prefix] + name.removeprefix(prefix)] = value.squeeze(2) if value.ndim == 4 else value
+        self.load_state_dict(plain)
+
+
 def plain_epoch(dataset: sd.EcgDataset, workers: int = 0) -> float:
     """Train a fresh encoder for an epoch; the mean loss."""
     torch.manual_seed(0)
     config = sd.PretrainConfig(learning_rate=suited_learning_rate(sd.EncoderConfig()))
-    model = TwoViews(sd.build_encoder(), NTXent(config.temperature))
+    model = TwoViews(PlainEncoder(), NTXent(config.temperature))
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     every_lead, losses = torch.arange(12), []
     for first, second in DataLoader(PlainViews(dataset.signals), config.batch_size, shuffle=True, num_workers=workers):

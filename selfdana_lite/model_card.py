@@ -38,6 +38,7 @@ CARD = """# The encoder that the kit ships
 | input | any 1 to 12 of the standard leads, millivolt, 100 Hz, unfiltered; pre-trained on windows of 5 s |
 | trained on | {n_train} recordings of {n_patients} patients, folds 1 to 8 of a subset of PTB-XL 1.0.3, without their labels |
 | how | two halves of a recording must agree (NT-Xent), each with a random lead subset of its own; one seed (0) |
+| trained with | batches of {batch_size}, learning rates up to {learning_rate:.3g}; {minutes:.1f} minutes |
 | command | `python -m selfdana_lite.train ARCHIVE FOLDER --folds 1 2 3 4 5 6 7 8 --epochs {epochs}` (history.csv) |
 | sha256 of model.safetensors | `{checksum}` |
 | written | {date}, by `python -m selfdana_lite.model_card FOLDER ARCHIVE` |
@@ -47,8 +48,8 @@ CARD = """# The encoder that the kit ships
 Macro AUROC over NORM, MI, STTC, CD and HYP with a linear head, on fold 9 ({n_test} recordings of other patients), with a 95 %
 interval over patients. Untrained: the same network with random weights and batch norm statistics measured on the training
 recordings, a control that must stand beside every such table. Fine-tuned: every weight, starting from the linear head for any
-leads. From scratch: the same network trained with labels and random leads, never without them. Few labels: {n_few} recordings
-have them.
+leads. From scratch: the same network from random weights, trained with the same labels and random leads. {few:.0%} of the
+labels: those of {n_few} recordings; one draw of them, and settings that were searched with all labels.
 
 {scores}
 
@@ -121,15 +122,19 @@ def write_card(folder: Path, archive: Path) -> None:
     encoder, dataset = load_encoder(folder), EcgDataset.open(archive)
     train, test = dataset.where(folds=range(1, 9)), dataset.where(folds=[9])
     weights = (folder / "model.safetensors").read_bytes()
+    history = pd.read_csv(folder / "history.csv")
     card = CARD.format(
         config=encoder.config,
         parameters=sum(parameter.numel() for parameter in encoder.parameters()),
         size_kb=round(len(weights) / 1000),
         embedding_size=encoder.embedding_size,
-        epochs=len(pd.read_csv(folder / "history.csv")),
+        epochs=len(history),
+        learning_rate=history["learning_rate"].max(),
+        minutes=history["seconds"].sum() / 60,
         n_train=len(train),
         n_patients=len(set(train.patient_ids)),
         n_test=len(test),
+        few=FEW,
         n_few=len(few_labels(train, FEW)),
         checksum=hashlib.sha256(weights).hexdigest(),
         date=datetime.date.today(),

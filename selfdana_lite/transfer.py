@@ -10,6 +10,7 @@ one. Beside it stand the controls of TRAINED_ON. `make samples` puts the figures
 import argparse
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ import torch
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.downstream import ANY, Classifier, evaluate, linear_probe, settle_batch_norm
 from selfdana_lite.encoders import build_encoder
-from selfdana_lite.fine_tuning import FineTuneConfig, fine_tune
+from selfdana_lite.fine_tuning import FROM_SCRATCH, FineTuneConfig, fine_tune
 from selfdana_lite.leads import LEAD_SETS, LEADS
 from selfdana_lite.simulate import SAMPLE_PATIENTS, SAMPLE_SEED, simulate_recordings
 from selfdana_lite.simulation.patients import LABEL_NAMES
@@ -29,7 +30,6 @@ from selfdana_lite.simulation.visit import SAMPLING_RATE_HZ
 # Where the labels came from. The first is the question, the others are its controls.
 TRAINED_ON = ("simulation", "simulation, head alone", "nothing", "real recordings")
 PATIENTS, EPOCHS = 5000, 12  # what a laptop does in a few minutes a seed; folds 1 to 8 were looked at while choosing
-REAL_EPOCHS = 25  # as in benchmark.py: folds 1 to 8 are four times smaller
 
 
 def simulated_dataset(n_patients: int, seed: int) -> EcgDataset:
@@ -52,9 +52,7 @@ def train_on(source: str, simulated: EcgDataset, real: EcgDataset, epochs: int, 
             encoder, simulated, ANY, config=FineTuneConfig(epochs=epochs, learning_rate=2e-3, window=1.0, seed=seed)
         )
     if source == "real recordings":
-        return fine_tune(
-            encoder, real, ANY, config=FineTuneConfig(epochs=REAL_EPOCHS, learning_rate=2e-3, window=1.0, seed=seed)
-        )
+        return fine_tune(encoder, real, ANY, config=replace(FROM_SCRATCH, seed=seed))  # the control of every other table
     settle_batch_norm(encoder, simulated, seed)
     if source == "simulation, head alone":
         return linear_probe(encoder, simulated, ANY, seed=seed)

@@ -2,9 +2,9 @@
 
     python -m selfdana_lite.tuning ARCHIVE RESULTS.csv --readme README.md
 
-For each kind the rate is doubled and halved until the best of those tried has a worse one on either side. Scored as the
-designs are (design_search.py): by linear probes across folds 1 to 8, so that fold 9 chooses nothing. The best is what
-`pretrain` takes unless told otherwise. A run that was stopped goes on where it was.
+Every kind is given the rates of GRID; where the best of them is at an end, doubled or halved ones, until the best has a worse
+one on either side. Scored as the designs are (design_search.py): by linear probes across folds 1 to 8, so that fold 9 chooses
+nothing. The best is what `pretrain` takes unless told otherwise. A run that was stopped goes on where it was.
 """
 
 from functools import partial
@@ -21,7 +21,7 @@ from selfdana_lite.long_tables import fill_table
 from selfdana_lite.markdown import markdown_table
 from selfdana_lite.pretraining import LEARNING_RATES, PretrainConfig
 
-FIRST = 2e-3
+GRID = (1e-3, 2e-3, 4e-3, 8e-3, 16e-3)
 TRIED = Path(__file__).with_name("tuning.csv")  # the results that LEARNING_RATES are taken from
 
 
@@ -34,9 +34,7 @@ def run(kind: str, learning_rate: float, dataset: EcgDataset, epochs: int, seed:
 
 
 def next_rate(tried: dict[float, float]) -> float | None:
-    """The rate to try after those that were, given their scores; None where the best has neighbours on both sides."""
-    if not tried:
-        return FIRST
+    """The rate to try after those of GRID, given the scores of all tried; None where the best has neighbours on both sides."""
     best = max(tried, key=tried.get)
     return next((rate for rate in (2 * best, best / 2) if rate not in tried), None)
 
@@ -45,7 +43,7 @@ def search(path: Path, dataset: EcgDataset, epochs: int) -> pd.DataFrame:
     """The table of all that was tried, made or gone on with at path."""
     measure = partial(run, dataset=dataset, epochs=epochs)
     fill = partial(fill_table, path, ["kind", "learning_rate"], measure=measure, same={"epochs": epochs})
-    results = fill([(kind, FIRST) for kind in LEARNING_RATES])
+    results = fill([(kind, rate) for kind in LEARNING_RATES for rate in GRID])
     for kind in LEARNING_RATES:
         while rate := next_rate(_mean_scores(results)[kind].to_dict()):
             results = fill([(kind, rate)])

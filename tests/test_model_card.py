@@ -36,7 +36,10 @@ def test_a_card_is_written_from_what_is_measured(tmp_path, monkeypatch):
     torch.manual_seed(0)
     encoder = sd.build_encoder("dap")
     sd.save_encoder(encoder, tmp_path / "mine")
-    pd.DataFrame({"epoch": range(1, 8)}).to_csv(tmp_path / "mine" / "history.csv", index=False)
+    history = pd.DataFrame(
+        {"epoch": range(1, 8), "learning_rate": [0.001, 0.004, 0.003, 0.002, 0.001, 0.0005, 0], "seconds": 15.0}
+    )
+    history.to_csv(tmp_path / "mine" / "history.csv", index=False)
     dataset = small_dataset(list(range(1, 10)), records=500)
     monkeypatch.setattr(sd.EcgDataset, "open", lambda path: dataset)
     monkeypatch.setattr(model_card, "LEAD_SETS", {"2-lead": ("I", "II")})
@@ -50,9 +53,9 @@ def test_a_card_is_written_from_what_is_measured(tmp_path, monkeypatch):
     expected = sd.evaluate(sd.linear_probe(sd.load_encoder(tmp_path / "mine"), train, "I, II"), test, "I, II")
     row = re.search(r"\| pre-trained, a head a set \| (\S+) \[(\S+), (\S+)\] \|", card)
     assert [float(number) for number in row.groups()] == pytest.approx([expected.macro_auroc, *expected.interval], abs=6e-4)
-    assert "--epochs 7`" in card
+    assert "--epochs 7`" in card and "learning rates up to 0.004" in card and "; 1.8 minutes" in card
     assert card.count("| untrained, ") == card.count("| from scratch") == card.count("| pre-trained and fine-tuned") == 2
-    assert f"Few labels: {len(sd.few_labels(train, 0.1))} recordings" in card
+    assert f"labels: those of {len(sd.few_labels(train, 0.1))} recordings" in card
     costs = sd.count_costs(train, "dap", lead_sets=["2-lead"], batch_size=64).set_index("model").loc["dap"]
     assert f"| dap | {costs.tensor_mb:.1f} MB, {1000 * costs.gflop_per_recording:.0f} MFLOP |" in card
 

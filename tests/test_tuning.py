@@ -13,7 +13,7 @@ from selfdana_lite.augment import RandomLeadMasking, RandomLeadSelection
 from selfdana_lite.dataset import write_dataset
 from selfdana_lite.pretraining import LEARNING_RATES, suited_learning_rate
 from selfdana_lite.train_config import TrainConfig
-from selfdana_lite.tuning import FIRST, TRIED, best_rates, main, next_rate, table
+from selfdana_lite.tuning import GRID, TRIED, best_rates, main, next_rate, table
 
 RESULTS = pd.read_csv(TRIED)
 
@@ -22,17 +22,21 @@ def test_the_defaults_are_the_best_that_were_tried_and_their_neighbours_were_tri
     assert best_rates(RESULTS) == LEARNING_RATES
     assert RESULTS["epochs"].nunique() == 1
     for kind, rate in LEARNING_RATES.items():
-        assert {rate / 2, rate, 2 * rate} <= set(RESULTS.loc[RESULTS["kind"] == kind, "learning_rate"])
+        assert {*GRID, rate / 2, rate, 2 * rate} <= set(RESULTS.loc[RESULTS["kind"] == kind, "learning_rate"])
 
 
 @given(st.integers(-20, 20))
 def test_the_search_climbs_to_the_top_of_a_hill_and_stops(top):
-    tried = {}
+    def height(rate):
+        return -abs(np.log2(rate / GRID[0]) - top)
+
+    tried = {rate: height(rate) for rate in GRID}
     while rate := next_rate(tried):
         assert rate not in tried
-        tried[rate] = -abs(np.log2(rate / FIRST) - top)
-    assert max(tried, key=tried.get) == FIRST * 2.0**top
-    assert len(tried) == abs(top) + (2 if top > 0 else 3), "no more than it takes"
+        tried[rate] = height(rate)
+    assert max(tried, key=tried.get) == GRID[0] * 2.0**top
+    last = len(GRID) - 1
+    assert len(tried) == len(GRID) + max(0, 1 - top, top - last + 1), "no more than it takes"
 
 
 @pytest.mark.parametrize("kind", LEARNING_RATES)

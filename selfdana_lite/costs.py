@@ -98,9 +98,10 @@ def main(arguments: list[str] | None = None) -> None:
     table = measure_resources(dataset, options.encoder, options.phase)
     if options.results:
         table.to_csv(options.results, index=False)
+    folds = " ".join(["", "--folds", *map(str, options.folds)]) if options.folds else ""
     text = (
         f"Training ({options.phase}) on {len(dataset)} recordings in batches of 64 and float32, each row in a fresh process; "
-        f"measured on {datetime.date.today()} by `python -m selfdana_lite.costs`.\n\n{savings(table)}\n\n{markdown(table)}"
+        f"measured on {datetime.date.today()} by `python -m selfdana_lite.costs ARCHIVE{folds}`.\n\n{savings(table)}\n\n{markdown(table)}"
     )
     print(text)
     if options.picture:

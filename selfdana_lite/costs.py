@@ -101,7 +101,8 @@ def main(arguments: list[str] | None = None) -> None:
     folds = " ".join(["", "--folds", *map(str, options.folds)]) if options.folds else ""
     text = (
         f"Training ({options.phase}) on {len(dataset)} recordings in batches of 64 and float32, each row in a fresh process; "
-        f"measured on {datetime.date.today()} by `python -m selfdana_lite.costs ARCHIVE{folds}`.\n\n{savings(table)}\n\n{markdown(table)}"
+        f"measured on {datetime.date.today()} by `python -m selfdana_lite.costs ARCHIVE{folds}`.\n\n"
+        f"{savings(table)}\n\n{markdown(table)}"
     )
     print(text)
     if options.picture:

@@ -1,8 +1,8 @@
 """Pre-training as it is usually written, to measure `pretrain` against: the same encoder, loss and optimiser, but the encoder
 in one-dimensional layers, views made one recording at a time in NumPy, batches by a DataLoader, absent leads as zeros, float32.
 
-The kit's side is `pretrain` as it comes: it reads the leads it drew only (6.5 of 12 on average), in bfloat16 where the processor has it.
-The ratio is that of the whole, and says nothing of any one part.
+The kit's side is `pretrain` as it comes: it computes the leads it drew only (6.5 of 12 on average), in bfloat16 where the
+processor has it. The ratio is that of the whole, and says nothing of any one part.
 
 python tests/plain_pretraining.py [DATASET] [--recordings 512] [--repeats 3] [--workers 0]
 

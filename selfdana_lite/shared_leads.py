@@ -1,18 +1,15 @@
 """One classifier, many lead subsets of the same recordings: what the subsets share is computed once.
 
-    leads          the stem, once a lead; then a term a lead
-    I ... aVF      their 64 partial sums  --+
-                                            +-- one addition a subset -> frames -> trunk -> probabilities
-    V1 ... V6      their 64 partial sums  --+
+    signals -> the stem, once a lead -> what each subset makes of it -> frames -> trunk -> probabilities
 
 It is exact because of how the leads meet in each kind of encoder:
 
-    zero-pad         the first convolution is linear, so it is a sum of what it makes of each lead
-    lead-attention   a softmax is a quotient of sums over the leads: sum(exp(score) map) / sum(exp(score))
-    one slot         a maximum over leads is the larger of two halves' maxima, a mean another quotient of sums
+    lead-attention   a softmax is a quotient, exp(score) over its sum; a mean is the same with equal scores
+    one slot         the maximum over a subset is the larger of two halves' maxima (I ... aVF and V1 ... V6), 64 of each
+    zero-pad         the first convolution is linear, so it is a sum of what it makes of each lead, and of two halves' sums
     more slots       which neighbours "dap" merges depends on the whole subset: only the stem is shared
 
-The trunk must see every subset, so it is most of the work; folded.py makes it faster.
+The trunk must see every subset, so it is most of the work: shared_block.py shares its first layer, folded.py spares its norms.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,8 +27,9 @@ from selfdana_lite.downstream import Classifier, one_thread
 from selfdana_lite.encoders import Encoder, MixedLeads, PerLead, as_lead_ids, check_samples, pool_time
 from selfdana_lite.folded import folded
 from selfdana_lite.leads import lead_ids
+from selfdana_lite.shared_block import block_of_subsets, is_known
 
-CPU_BATCH = 128  # subsets at once: fewer wait for Python, more no longer fit a core's cache
+CPU_BATCH = 256  # subsets at once: fewer wait for Python, more no longer fit a core's cache
 GPU_BATCH = 8192
 WIDEST_SCORES = 160.0  # exp(80) and exp(-80) are still ordinary float32 numbers
 
@@ -61,38 +59,63 @@ def predict_subsets(
     def predict(rows: np.ndarray) -> np.ndarray:
         signals_mv = dataset.batch(rows, leads).to(device)
         check_samples(signals_mv)
-        frames_of = _subset_frames(encoder.join_leads, signals_mv, as_lead_ids(signals_mv, ids))
-        return torch.cat([_probabilities(clf, network, frames_of(some)) for some in batches]).cpu().numpy()
+        maps_of = _subset_maps(encoder.join_leads, network, signals_mv, as_lead_ids(signals_mv, ids))
+        each = [clf.head(pool_time(maps_of(some))).unflatten(0, (len(some), len(rows))) for some in batches]
+        return torch.sigmoid(torch.cat(each)).cpu().numpy()
 
     with one_thread(), ThreadPoolExecutor(threads) as pool:  # threads to come have what is set here
         predicted = list(tqdm(pool.map(predict, parts), "recordings", len(parts), disable=not progress))
     return np.concatenate(predicted, axis=1)
 
 
-def _network(encoder: Encoder) -> nn.Module:
-    """All that comes after the leads have met: [B, C, T] -> [B, C', frames]."""
+def _network(encoder: Encoder) -> nn.Sequential:
+    """All that comes after the leads have met, and the trunk last: [B, C, T] -> [B, C', frames]."""
     join = encoder.join_leads
     return folded(nn.Sequential(join.merge if isinstance(join, PerLead) else join.rest, encoder.trunk))
 
 
-def _probabilities(clf: Classifier, network: nn.Module, frames: Tensor) -> Tensor:
-    """[subsets, R, T, C] -> [subsets, R, classes]."""
-    maps = network(frames.flatten(0, 1).transpose(1, 2))  # [subsets * R, C, T] -> [subsets * R, C', frames]
-    return torch.sigmoid(clf.head(pool_time(maps))).unflatten(0, frames.shape[:2])
-
-
-def _subset_frames(join: PerLead | MixedLeads, signals_mv: Tensor, ids: Tensor) -> Callable[[Tensor], Tensor]:
-    """A function from masks int64 [subsets] to the frames of these subsets, [subsets, R, T, C]."""
+def _subset_maps(
+    join: PerLead | MixedLeads, network: nn.Sequential, signals_mv: Tensor, ids: Tensor
+) -> Callable[[Tensor], Tensor]:
+    """A function from masks int64 [subsets] to what the trunk makes of these subsets, [subsets * R, C', frames]."""
     if isinstance(join, MixedLeads):
-        return partial_sums(_zero_pad_terms(join, signals_mv, ids))
+        return _through(network, partial_sums(_zero_pad_terms(join, signals_mv, ids)))
     maps = join.lead_maps(signals_mv, ids)  # [R, C, k, T]
     if isinstance(join.pooling, LeadAttentionPooling):
-        return _softmax_frames(join.pooling.scores(maps, ids), maps)
+        return _weighted_maps(network, join.pooling.scores(maps, ids), maps)
     if join.pooling.slots > 1:
-        return lambda masks: torch.stack([_slot_frames(join, maps, mask) for mask in masks])
-    if join.pooling.op == "mean":  # equal scores
-        return _softmax_frames(torch.zeros_like(maps[:, :1]), maps)
-    return partial_sums(maps.permute(2, 0, 3, 1), torch.maximum, neutral=-torch.inf)
+        return _through(network, lambda masks: torch.stack([_slot_frames(join, maps, mask) for mask in masks]))
+    if join.pooling.op == "mean":
+        return _weighted_maps(network, torch.zeros_like(maps[:, :1]), maps)
+    return _through(network, partial_sums(maps.permute(2, 0, 3, 1), torch.maximum, neutral=-torch.inf))
+
+
+def _through(network: nn.Module, frames_of: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """First the frames of each subset, [subsets, R, T, C], then the network."""
+    return lambda masks: network(frames_of(masks).flatten(0, 1).transpose(1, 2))
+
+
+def _weighted_maps(network: nn.Sequential, scores: Tensor, maps: Tensor) -> Callable[[Tensor], Tensor]:
+    """For a pooling by softmax: scores [R, slots, k, T] and maps [R, C, k, T]."""
+    low, high = scores.amin(dim=2, keepdim=True), scores.amax(dim=2, keepdim=True)
+    if (high - low).max() > WIDEST_SCORES:
+        raise ValueError(
+            f"The attention scores of two leads differ by {(high - low).max():.0f}, too much to share them between subsets "
+            f"(at most {WIDEST_SCORES:.0f}); score each subset with evaluate, or train this encoder anew."
+        )
+    raw = (scores - (high + low) / 2).exp().transpose(2, 3).contiguous()  # [R, slots, T, k]
+    bits = torch.arange(maps.shape[2], device=maps.device)
+
+    def weights(masks: Tensor) -> Tensor:  # [subsets, R, slots, T, k]
+        there = (masks[:, None] >> bits & 1).to(raw.dtype)
+        sums = torch.einsum("nk,rstk->nrst", there, raw)
+        return (there[:, None, None, None] / sums[..., None]).mul_(raw)
+
+    if scores.shape[1] == 1 and is_known(network[-1]):
+        block_of = block_of_subsets(network[-1][0], maps)
+        return lambda masks: block_of(weights(masks).squeeze(2)).movedim(0, 2)
+    by_frame = maps.permute(0, 3, 2, 1)  # [R, T, k, C]
+    return _through(network, lambda masks: torch.einsum("nrstk,rtkc->nrtcs", weights(masks), by_frame).flatten(3))
 
 
 def partial_sums(terms: Tensor, merge: Callable = torch.add, neutral: float = 0.0) -> Callable[[Tensor], Tensor]:
@@ -119,26 +142,6 @@ def _every_subset(terms: Tensor, merge: Callable, neutral: float) -> Tensor:
     for bit, term in enumerate(terms):
         rows[2**bit : 2 ** (bit + 1)] = merge(rows[: 2**bit], term)
     return rows
-
-
-def _softmax_frames(scores: Tensor, maps: Tensor) -> Callable[[Tensor], Tensor]:
-    """scores [R, slots, k, T] and maps [R, C, k, T] -> from masks to what the softmax over each subset pools."""
-    low, high = scores.amin(dim=2, keepdim=True), scores.amax(dim=2, keepdim=True)
-    if (high - low).max() > WIDEST_SCORES:
-        raise ValueError(
-            f"The attention scores of two leads differ by {(high - low).max():.0f}, too much to share sums between subsets "
-            f"(at most {WIDEST_SCORES:.0f}); score each subset with evaluate, or train this encoder anew."
-        )
-    weights = (scores - (high + low) / 2).exp().permute(2, 0, 3, 1)  # [k, R, T, slots]
-    with_one = F.pad(maps.permute(2, 0, 3, 1), (0, 1), value=1.0)  # [k, R, T, C + 1]: the last sums the weights
-    sums = partial_sums(weights[..., None] * with_one[..., None, :])  # of [k, R, T, slots, C + 1]
-
-    def frames(masks: Tensor) -> Tensor:
-        pooled = sums(masks)
-        pooled = pooled[..., :-1] / pooled[..., -1:]  # [subsets, R, T, slots, C]
-        return pooled.transpose(-1, -2).flatten(-2)  # [subsets, R, T, C * slots], as PerLead flattens them
-
-    return frames
 
 
 def _slot_frames(join: PerLead, maps: Tensor, mask: Tensor) -> Tensor:

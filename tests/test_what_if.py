@@ -13,9 +13,10 @@ from torch import nn
 
 import selfdana_lite as sd
 from selfdana_lite import shared_leads
-from selfdana_lite.backbones import residual_trunk
+from selfdana_lite.backbones import AlongTime, ResidualBlock, residual_trunk
 from selfdana_lite.folded import folded
 from selfdana_lite.scores import auroc, auroc_of_each
+from selfdana_lite.shared_block import block_of_subsets, is_known
 from selfdana_lite.shared_leads import can_share, partial_sums, predict_subsets
 
 LABELS = ("NORM", "MI", "STTC", "CD", "HYP")
@@ -198,6 +199,28 @@ def test_one_lead_that_outshouts_the_others_does_not_spoil_subsets_without_it(re
         clf.encoder.join_leads.pooling.liking.weight[3] += 140
     with pytest.raises(ValueError, match=r"scores of two leads differ by 20\d, too much .*score each subset with evaluate"):
         sd.what_if(clf, recordings, ["12-lead", "I"])
+
+
+@given(st.integers(1, 3), st.integers(2, 9), st.integers(1, 5))
+def test_a_block_of_weighted_leads_is_the_block_of_their_weighted_sum(records, frames, k):
+    generator = torch.Generator().manual_seed(frames)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(k)
+        trunk = folded(residual_trunk(6, [5], kernel=3))
+    maps = torch.randn(records, 6, k, frames, generator=generator)
+    weights = torch.rand(4, records, frames, k, generator=generator)
+    with torch.no_grad():
+        wanted = trunk(torch.einsum("srtk,rckt->srct", weights, maps).flatten(0, 1))  # [4 * R, 5, frames / 2]
+        found = block_of_subsets(trunk[0], maps)(weights)
+    assert found.movedim(0, 2).numpy() == pytest.approx(wanted.numpy(), abs=1e-5)
+
+
+def test_only_the_block_whose_first_layer_is_known_is_taken_apart():
+    assert is_known(residual_trunk(6, [5], kernel=3))
+    assert not is_known(residual_trunk(6, [5, 5], kernel=3)), "a second block would be left out"
+    assert not is_known(residual_trunk(6, [5], kernel=5))
+    assert not is_known(AlongTime(ResidualBlock(6, 6, kernel=3, stride=1)))
+    assert not is_known(nn.Sequential(*residual_trunk(6, [5], kernel=3)))
 
 
 def test_a_folded_network_is_the_same_network():

@@ -5,13 +5,13 @@ of the convolutions. So the leads' maps are convolved once, and what a subset st
 
     the weights of 3 frames x 12 leads  [subsets, 36]  @  the convolved maps  [36, C']
 
-instead of three times as much. Batch norms must be folded into the convolutions (folded.py).
+where its own map would have asked for 3 frames x 48 channels. Batch norms must be folded into the convolutions (folded.py).
 """
 
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from selfdana_lite.backbones import AlongTime, ResidualBlock
@@ -19,7 +19,7 @@ from selfdana_lite.backbones import AlongTime, ResidualBlock
 TAPS, STRIDE = 3, 2  # the only block known here; others see each subset's frames
 
 
-def is_known(trunk: torch.nn.Module) -> bool:
+def can_share_block(trunk: nn.Module) -> bool:
     """Whether a trunk is one residual block with this kernel and stride, the default's."""
     if not (isinstance(trunk, AlongTime) and len(trunk) == 1 and isinstance(trunk[0], ResidualBlock)):
         return False
@@ -38,20 +38,21 @@ def block_of_subsets(block: ResidualBlock, maps: Tensor) -> Callable[[Tensor], T
     past = _by_lead(windows, F.pad(around.weight[..., 0].expand(-1, -1, STRIDE) / STRIDE, (TAPS - STRIDE, 0)))
     if maps.shape[3] % 2:
         past[-1] *= STRIDE  # the last frame has no neighbour to be averaged with
+    bias = leave.bias + around.bias
     kernels = leave.weight.squeeze(2).permute(2, 1, 0).contiguous()  # [3, C', C']
 
-    def result(weights: Tensor) -> Tensor:
+    def block_of(weights: Tensor) -> Tensor:
         weights = F.pad(weights, (0, 0, 1, 1)).unfold(2, TAPS, STRIDE)  # [subsets, R, frames, k, 3]
         weights = weights.transpose(3, 4).flatten(3).permute(2, 1, 0, 3)  # [frames, R, subsets, 36], a view
         entered = _weighted_sums(weights, into, enter.bias).relu_()  # [frames, subsets * R, C']
-        maps = _weighted_sums(weights, past, leave.bias + around.bias)
+        left = _weighted_sums(weights, past, bias)
         for shift, kernel in enumerate(kernels, start=-1):  # every frame hears the one before, itself, and the one after
-            pairs = len(maps) - abs(shift)
-            hearing, heard = maps[max(0, -shift) :][:pairs], entered[max(0, shift) :][:pairs]
+            pairs = len(left) - abs(shift)
+            hearing, heard = left[max(0, -shift) :][:pairs], entered[max(0, shift) :][:pairs]
             hearing.flatten(0, 1).addmm_(heard.flatten(0, 1), kernel)
-        return maps.relu_()
+        return left.relu_()
 
-    return result
+    return block_of
 
 
 def _by_lead(windows: Tensor, kernel: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ from selfdana_lite.downstream import Classifier, one_thread
 from selfdana_lite.encoders import Encoder, MixedLeads, PerLead, as_lead_ids, check_samples, pool_time
 from selfdana_lite.folded import folded
 from selfdana_lite.leads import lead_ids
-from selfdana_lite.shared_block import block_of_subsets, is_known
+from selfdana_lite.shared_block import block_of_subsets, can_share_block
 
 CPU_BATCH = 256  # subsets at once: fewer wait for Python, more no longer fit a core's cache
 GPU_BATCH = 8192
@@ -111,7 +111,7 @@ def _weighted_maps(network: nn.Sequential, scores: Tensor, maps: Tensor) -> Call
         sums = torch.einsum("nk,rstk->nrst", there, raw)
         return (there[:, None, None, None] / sums[..., None]).mul_(raw)
 
-    if scores.shape[1] == 1 and is_known(network[-1]):
+    if scores.shape[1] == 1 and can_share_block(network[-1]):
         block_of = block_of_subsets(network[-1][0], maps)
         return lambda masks: block_of(weights(masks).squeeze(2)).movedim(0, 2)
     by_frame = maps.permute(0, 3, 2, 1)  # [R, T, k, C]

@@ -16,7 +16,7 @@ from selfdana_lite import shared_leads
 from selfdana_lite.backbones import AlongTime, ResidualBlock, residual_trunk
 from selfdana_lite.folded import folded
 from selfdana_lite.scores import auroc, auroc_of_each
-from selfdana_lite.shared_block import block_of_subsets, is_known
+from selfdana_lite.shared_block import block_of_subsets, can_share_block
 from selfdana_lite.shared_leads import can_share, partial_sums, predict_subsets
 
 LABELS = ("NORM", "MI", "STTC", "CD", "HYP")
@@ -216,11 +216,11 @@ def test_a_block_of_weighted_leads_is_the_block_of_their_weighted_sum(records, f
 
 
 def test_only_the_block_whose_first_layer_is_known_is_taken_apart():
-    assert is_known(residual_trunk(6, [5], kernel=3))
-    assert not is_known(residual_trunk(6, [5, 5], kernel=3)), "a second block would be left out"
-    assert not is_known(residual_trunk(6, [5], kernel=5))
-    assert not is_known(AlongTime(ResidualBlock(6, 6, kernel=3, stride=1)))
-    assert not is_known(nn.Sequential(*residual_trunk(6, [5], kernel=3)))
+    assert can_share_block(residual_trunk(6, [5], kernel=3))
+    assert not can_share_block(residual_trunk(6, [5, 5], kernel=3)), "a second block would be left out"
+    assert not can_share_block(residual_trunk(6, [5], kernel=5))
+    assert not can_share_block(AlongTime(ResidualBlock(6, 6, kernel=3, stride=1)))
+    assert not can_share_block(nn.Sequential(*residual_trunk(6, [5], kernel=3)))
 
 
 def test_a_folded_network_is_the_same_network():

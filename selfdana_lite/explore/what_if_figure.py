@@ -37,7 +37,7 @@ def draw(asked: WhatIf, answers: LeadAnswers) -> go.Figure:
     layout["annotations"] = [
         _title(LEFT[0], 1, "AUROC with 95 % interval; the numbers: chosen leads"),
         _title(LEFT[0], 0.16, f"Cost of fine-tuning, counted, % of {len(answers.leads)} leads"),
-        _title(RIGHT[0], 1, f"Recording {asked.row}, ✓ label; filled: chosen leads"),
+        _title(RIGHT[0], 1, f"Recording {asked.row}, outline: all leads, filled: chosen"),
         _title(RIGHT[0], 0.4, "Macro AUROC gained by one more lead"),
     ]
     return go.Figure([*traces, _next_trace(asked, answers)], layout)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,13 @@ def auroc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = N
 def auroc_of_each(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """The AUROC of many predictions of the same thing: labels [N], both outcomes among them, scores [M, N] -> [M].
 
-    By Mann and Whitney's ranks (1947): the positives' ranks, less what they would be if every positive came first.
+    Counted as Mann and Whitney do (1947): how many negatives each positive outscores, and half of those it ties with.
     """
-    from scipy.stats import rankdata  # here, because it takes a second to import
-
     positive = np.asarray(labels) == 1
-    ranks = rankdata(scores, axis=1)[:, positive]  # ties share their mean rank: [M, positives]
-    n_positive, n_negative = positive.sum(), (~positive).sum()
-    return (ranks.sum(axis=1) - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
+    negatives = torch.from_numpy(np.sort(np.ascontiguousarray(scores[:, ~positive]), axis=1))  # [M, negatives]
+    positives = torch.from_numpy(np.ascontiguousarray(scores[:, positive]))  # [M, positives]
+    below, not_above = (torch.searchsorted(negatives, positives, side=side) for side in ("left", "right"))
+    return (below + not_above).sum(dim=1).numpy() / (2 * positives.shape[1] * negatives.shape[1])
 
 
 def refuse_no_labels(label_names: Sequence[str]) -> None:

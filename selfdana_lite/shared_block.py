@@ -28,29 +28,26 @@ def can_share_block(trunk: nn.Module) -> bool:
 
 
 def block_of_subsets(block: ResidualBlock, maps: Tensor) -> Callable[[Tensor], Tensor]:
-    """From the leads' maps [R, C, k, T] a function: weights of the leads [subsets, R, T, k] -> [frames, subsets * R, C'].
+    """From the leads' maps [R, C, k, T] a function: weights of the leads [subsets, R, T, k] -> [subsets * R, C', frames].
 
-    The function is block(weighted sum of the maps), with time in front: then every step along it is one block of memory.
+    The function is block(weighted sum of the maps). At every moment the weights of a subset must add up to 1.
     """
     enter, leave, around = block.body[0], block.body[-2], block.around[-2]
     windows = F.pad(maps, (1, 1 + maps.shape[3] % 2)).unfold(3, TAPS, STRIDE)  # [R, C, k, frames, 3]
     into = _by_lead(windows, enter.weight.squeeze(2))  # [frames, R, 36, C']
-    past = _by_lead(windows, F.pad(around.weight[..., 0].expand(-1, -1, STRIDE) / STRIDE, (TAPS - STRIDE, 0)))
+    past = _by_lead(windows[..., -STRIDE:], around.weight[..., 0].expand(-1, -1, STRIDE) / STRIDE)  # [frames, R, 24, C']
     if maps.shape[3] % 2:
         past[-1] *= STRIDE  # the last frame has no neighbour to be averaged with
+    into[:, :, maps.shape[2] : 2 * maps.shape[2]] += enter.bias  # the weights of the middle tap add up to 1 bias
     bias = leave.bias + around.bias
-    kernels = leave.weight.squeeze(2).permute(2, 1, 0).contiguous()  # [3, C', C']
 
     def block_of(weights: Tensor) -> Tensor:
         weights = F.pad(weights, (0, 0, 1, 1)).unfold(2, TAPS, STRIDE)  # [subsets, R, frames, k, 3]
         weights = weights.transpose(3, 4).flatten(3).permute(2, 1, 0, 3)  # [frames, R, subsets, 36], a view
-        entered = _weighted_sums(weights, into, enter.bias).relu_()  # [frames, subsets * R, C']
-        left = _weighted_sums(weights, past, bias)
-        for shift, kernel in enumerate(kernels, start=-1):  # every frame hears the one before, itself, and the one after
-            pairs = len(left) - abs(shift)
-            hearing, heard = left[max(0, -shift) :][:pairs], entered[max(0, shift) :][:pairs]
-            hearing.flatten(0, 1).addmm_(heard.flatten(0, 1), kernel)
-        return left.relu_()
+        entered = _weighted_sums(weights, into).relu_()
+        left = _weighted_sums(weights[..., -past.shape[2] :], past)
+        pictures = entered[:, :, None].contiguous(memory_format=torch.channels_last)  # [subsets * R, C', 1, frames]
+        return F.conv2d(pictures, leave.weight, bias, padding=leave.padding).squeeze(2).add_(left).relu_()
 
     return block_of
 
@@ -60,7 +57,7 @@ def _by_lead(windows: Tensor, kernel: Tensor) -> Tensor:
     return torch.einsum("rckfj,ocj->frjko", windows, kernel).flatten(2, 3)
 
 
-def _weighted_sums(weights: Tensor, terms: Tensor, bias: Tensor) -> Tensor:
-    """[frames, R, subsets, 36] and [frames, R, 36, C'] -> [frames, subsets * R, C']."""
-    sums = torch.baddbmm(bias, weights.flatten(0, 1), terms.flatten(0, 1)).unflatten(0, terms.shape[:2])
-    return sums.transpose(1, 2).flatten(1, 2)
+def _weighted_sums(weights: Tensor, terms: Tensor) -> Tensor:
+    """[frames, R, subsets, 36] and [frames, R, 36, C'] -> [subsets * R, C', frames]."""
+    sums = torch.bmm(weights.flatten(0, 1), terms.flatten(0, 1)).unflatten(0, terms.shape[:2])
+    return sums.permute(2, 1, 3, 0).flatten(0, 1)

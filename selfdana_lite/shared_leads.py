@@ -113,7 +113,7 @@ def _weighted_maps(network: nn.Sequential, scores: Tensor, maps: Tensor) -> Call
 
     if scores.shape[1] == 1 and can_share_block(network[-1]):
         block_of = block_of_subsets(network[-1][0], maps)
-        return lambda masks: block_of(weights(masks).squeeze(2)).movedim(0, 2)
+        return lambda masks: block_of(weights(masks).squeeze(2))
     by_frame = maps.permute(0, 3, 2, 1)  # [R, T, k, C]
     return _through(network, lambda masks: torch.einsum("nrstk,rtkc->nrtcs", weights(masks), by_frame).flatten(3))
 

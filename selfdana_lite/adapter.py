@@ -67,9 +67,9 @@ class LeadNames(nn.Module):
         nn.init.normal_(self.scale_shift.weight, std=0.3)
 
     def forward(self, maps: Tensor, lead_ids: Tensor) -> Tensor:
-        scale_shift = self.scale_shift(lead_ids).to(maps.dtype)  # [B, leads, 2 C]
-        scale, shift = scale_shift.transpose(1, 2)[..., None].chunk(2, dim=1)  # each [B, C, leads, 1]
-        return (maps * (1 + scale)).add_(shift).relu_()  # in place: no product is kept for the backward pass
+        scale, shift = self.scale_shift(lead_ids)[:, :, None].chunk(2, dim=3)  # each [B, leads, 1, C]
+        maps = maps.permute(0, 2, 3, 1).to(scale.dtype)  # [B, leads, T, C], as they lie in memory; sums in bfloat16 are slow
+        return (maps * (1 + scale)).add_(shift).relu_().permute(0, 3, 1, 2)  # in place: no product is kept for the backward pass
 
 
 class LeadAttentionPooling(nn.Module):
@@ -88,9 +88,9 @@ class LeadAttentionPooling(nn.Module):
     def forward(self, maps: Tensor, lead_ids: Tensor) -> Tensor:
         if maps.shape[2] == 1:  # nothing to choose from: every weight would be 1
             return maps.expand(-1, -1, self.score.out_features, -1)
-        weights = self.scores(maps, lead_ids).softmax(dim=2)[:, None]  # [B, 1, slots, leads, T]
-        by_lead = zip(weights.unbind(3), maps[:, :, None].unbind(3), strict=True)
-        return sum(weight * lead_map for weight, lead_map in by_lead)  # [B, C, slots, T]; one lead's product at a time
+        weights = self.scores(maps, lead_ids).softmax(dim=2).permute(0, 2, 3, 1)  # [B, leads, T, slots]
+        weighted = weights[..., None] * maps.permute(0, 2, 3, 1)[:, :, :, None]  # [B, leads, T, slots, C]
+        return weighted.sum(dim=1).permute(0, 3, 2, 1)  # [B, C, slots, T]
 
     def scores(self, maps: Tensor, lead_ids: Tensor) -> Tensor:
         """How much each slot is drawn to each lead, before the softmax: [B, slots, leads, T]."""

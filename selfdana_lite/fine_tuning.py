@@ -1,6 +1,7 @@
 """Fine-tuning: how much of an encoder is trained with labels, from everything to the head alone."""
 
 import copy
+import hashlib
 import math
 import os
 from collections.abc import Iterable
@@ -58,6 +59,7 @@ def fine_tune(
     strategy: str = "full",
     config: FineTuneConfig | None = None,
     *,
+    teacher: Classifier | None = None,
     validation: EcgDataset | None = None,
     checkpoint: str | os.PathLike | None = None,
     progress: bool = True,
@@ -70,6 +72,9 @@ def fine_tune(
         a random subset of the leads that are there.
     strategy: one of STRATEGIES. A fresh encoder with "full" is supervised training from scratch. Batch norm: "full" measures
         its statistics on the new recordings, "partial" those of the trunk; all others keep those of pre-training.
+    teacher: a classifier whose probabilities, from all leads of a recording, take the labels' place (distillation, Hinton et
+        al. 2015). What twelve leads tell is taught to a network that is shown few of them, and recordings without labels
+        help, too. LeadError where a recording lacks one of the dataset's leads.
     validation: recordings whose loss is watched each epoch; with config.patience the best epoch is kept.
     """
     if strategy not in STRATEGIES:
@@ -78,17 +83,20 @@ def fine_tune(
     if config.learning_rate is None:
         config = replace(config, learning_rate=LEARNING_RATES[strategy])
     leads = leads if leads == ANY else parse_leads(leads)
-    _check_labels(encoder, dataset, validation)
+    if teacher is None:
+        refuse_constant_labels(dataset.labels, dataset.label_names)
+    _refuse_other_labels(encoder, teacher or dataset, validation)
     encoder, head = (encoder.encoder, encoder.head) if isinstance(encoder, Classifier) else (encoder, None)
     for source in (dataset, validation or dataset):
         encoder.refuse_other_rate(source.sampling_rate_hz)
         if leads != ANY:
             source.require(leads)
-    clf = _start(encoder, head, dataset, leads, strategy, config.seed)
+    clf = _start(encoder, head, (teacher or dataset).label_names, leads, strategy, config.seed)
     device = clf.head.weight.device
+    targets_of = {part: _targets(part, teacher) for part in (dataset, validation) if part is not None}
 
     def prepare(source: EcgDataset, rows: np.ndarray, generator: torch.Generator) -> list[Tensor]:
-        targets = torch.from_numpy(source.labels[rows]).float()
+        targets = targets_of[source][rows]  # [B, classes]
         if leads == ANY:
             signals_mv, ids = random_leads(source, rows, generator)
         else:
@@ -112,9 +120,10 @@ def fine_tune(
         alike=lead_counts if leads == ANY else None,
         settings={
             "encoder": encoder.config,
-            "labels": dataset.label_names,
+            "labels": clf.label_names,
             "leads": leads,
             "strategy": strategy,
+            "taught": teacher and hashlib.sha256(targets_of[dataset].numpy()).hexdigest(),
             "digests": [part and part.digest for part in (dataset, validation)],
         },
         progress=progress,
@@ -122,27 +131,35 @@ def fine_tune(
     return clf
 
 
-def _check_labels(encoder: Encoder | Classifier, dataset: EcgDataset, validation: EcgDataset | None) -> None:
-    refuse_constant_labels(dataset.labels, dataset.label_names)
-    if validation is not None and validation.label_names != dataset.label_names:
+def _targets(dataset: EcgDataset, teacher: Classifier | None) -> Tensor:
+    """What is to be learnt of each recording, float32 [records, classes]: its labels, or what the teacher says of it."""
+    learnt = dataset.labels if teacher is None else teacher.predict_proba(dataset, dataset.leads)
+    return torch.from_numpy(learnt).float()
+
+
+def _refuse_other_labels(encoder: Encoder | Classifier, source: EcgDataset | Classifier, validation: EcgDataset | None) -> None:
+    """ValueError where what there is already has other labels than source, the recordings or the teacher to learn from."""
+    wanted = ", ".join(source.label_names)
+    if isinstance(source, EcgDataset) and validation is not None and validation.label_names != source.label_names:
         raise ValueError(
             f"The validation recordings have the labels {', '.join(validation.label_names)}; expected those of the training "
-            f"recordings, {', '.join(dataset.label_names)}, in the same order."
+            f"recordings, {wanted}, in the same order."
         )
-    if isinstance(encoder, Classifier) and encoder.label_names != dataset.label_names:
+    if isinstance(encoder, Classifier) and encoder.label_names != source.label_names:
+        whose = "recordings'" if isinstance(source, EcgDataset) else "teacher's"
         raise ValueError(
-            f"The classifier to go on from knows {', '.join(encoder.label_names)}; the recordings' labels are "
-            f"{', '.join(dataset.label_names)}. Pass its encoder instead, for a new head: fine_tune(clf.encoder, ...)."
+            f"The classifier to go on from knows {', '.join(encoder.label_names)}; the {whose} labels are {wanted}. Pass its "
+            f"encoder instead, for a new head: fine_tune(clf.encoder, ...)."
         )
 
 
 def _start(
-    encoder: Encoder, head: nn.Linear | None, dataset: EcgDataset, leads: tuple[str, ...] | str, strategy: str, seed: int
+    encoder: Encoder, head: nn.Linear | None, label_names: tuple[str, ...], leads: tuple[str, ...] | str, strategy: str, seed: int
 ) -> Classifier:
     """The classifier before its first step, with what the strategy tunes asking for gradients."""
     with torch.random.fork_rng(devices=[]):  # the head's first weights follow the seed, and nobody else's draws change
         torch.default_generator.manual_seed(seed)
-        clf = Classifier(copy.deepcopy(encoder), dataset.label_names, leads, frozen=strategy not in ("full", "partial"))
+        clf = Classifier(copy.deepcopy(encoder), label_names, leads, frozen=strategy not in ("full", "partial"))
     if head is not None:
         clf.head.load_state_dict(head.state_dict())
     tuned = {id(parameter) for parameter in tuned_parameters(clf.encoder, strategy)}

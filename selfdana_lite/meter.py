@@ -23,11 +23,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from selfdana_lite.backbones import ResidualBlock, convolution
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.downstream import Classifier
 from selfdana_lite.encoders import build_encoder
 from selfdana_lite.leads import LEAD_SETS, LEADS, lead_ids
-from selfdana_lite.loop import TrainConfig, shuffled_batches
+from selfdana_lite.loop import TrainConfig, adamw, shuffled_batches
 from selfdana_lite.objectives import NTXent, TwoViews, two_halves
 
 COSTS = ("peak_cpu_mb", "peak_gpu_mb", "epoch_cpu_s", "epoch_gpu_s", "epoch_wall_s")
@@ -76,8 +77,9 @@ def load_libraries(device: torch.device) -> None:
     PyTorch computes small convolutions of a single recording itself and hands all others to oneDNN. Some 10 MB of its
     code would be counted against the models so small that their smallest step does not load it.
     """
-    network = nn.Sequential(nn.Conv1d(16, 16, 9, 4, 4), nn.BatchNorm1d(16), nn.ReLU(), nn.Flatten(), nn.Softmax(1)).to(device)
-    network(torch.randn(2, 16, 256, device=device)).sum().backward()
+    network = nn.Sequential(convolution(16, 16, kernel=9, stride=4), ResidualBlock(16, 32, kernel=3, stride=2), nn.Softmax(1))
+    pictures = torch.randn(2, 16, 1, 256, device=device).contiguous(memory_format=torch.channels_last)
+    network.to(device)(pictures).sum().backward()
 
 
 def training_step(job: dict, dataset: EcgDataset, device: torch.device) -> tuple[nn.Module, Callable[[np.ndarray], float]]:
@@ -88,7 +90,7 @@ def training_step(job: dict, dataset: EcgDataset, device: torch.device) -> tuple
     supervised = job["phase"] == "fine-tune"
     model = Classifier(encoder, dataset.label_names, leads, frozen=False) if supervised else TwoViews(encoder, NTXent())
     model.to(device).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    optimizer = adamw(model, config)
 
     def step(rows: np.ndarray) -> float:
         signals_mv = dataset.batch(rows, leads).to(device)  # [B, k, T]

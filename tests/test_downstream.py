@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from selfdana_lite import downstream, fine_tuning
 from selfdana_lite.checkpoint import CheckpointError
+from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.downstream import (
     Classifier,
     embed,
@@ -549,3 +550,64 @@ def test_an_unknown_strategy_or_lead_is_refused_with_the_known_ones(recordings):
     for use in (linear_probe, tuned):
         with pytest.raises(LeadError, match="Unknown lead 'V9'"):
             use(seeded_encoder(), recordings, "I, V9")
+
+
+# Distillation: a teacher instead of labels
+
+
+class Oracle(Classifier):
+    """A teacher that says of every recording what its labels say."""
+
+    def predict_proba(self, dataset, leads):
+        assert leads == dataset.leads
+        return dataset.labels.astype(np.float32)
+
+
+def teacher_of(dataset, kind=Classifier):
+    return kind(seeded_encoder(seed=5), dataset.label_names, "any")
+
+
+def without_labels(dataset):
+    return in_memory(dataset.signals, dataset.table[["record_id", "patient_id", "fold"]], dataset.leads, [])
+
+
+def test_from_a_teacher_that_knows_the_labels_it_learns_what_it_learns_from_labels(recordings, others):
+    taught, told = (
+        tuned(seeded_encoder(), recordings, "any", teacher=teacher, validation=others)
+        for teacher in (teacher_of(recordings, Oracle), None)
+    )
+    assert differing(weights(taught), weights(told)) == set()
+    assert taught.history["validation_loss"].tolist() == told.history["validation_loss"].tolist()
+
+
+def test_one_lead_comes_closer_to_what_the_teacher_says_with_twelve_and_no_labels_are_needed(recordings):
+    teacher = linear_probe(seeded_encoder(), recordings)
+    start = Classifier(teacher.encoder, recordings.label_names, "any")
+    bare, wanted = without_labels(recordings), teacher.predict_proba(recordings, LEADS)
+    student = tuned(start, bare, "any", settings=config(epochs=8, learning_rate=0.01), teacher=teacher)
+    assert student.label_names == recordings.label_names
+    before, after = (np.abs(clf.predict_proba(recordings, "I") - wanted).mean() for clf in (start, student))
+    assert after < 0.7 * before
+
+
+def test_a_teacher_who_knows_other_labels_or_needs_absent_leads_is_refused(recordings):
+    few = Classifier(seeded_encoder(), ["NORM", "MI"], "any")
+    with pytest.raises(ValueError, match=r"go on from knows NORM, MI; the teacher's labels are NORM, MI, STTC, CD, HYP\. Pass"):
+        tuned(few, recordings, teacher=teacher_of(recordings))
+    present = np.ones((12, len(recordings)), bool)
+    present[3, 7] = False
+    gaps = EcgDataset(
+        recordings.signals.transpose(1, 0, 2), recordings.table, recordings.leads, 100, recordings.label_names, present=present
+    )
+    with pytest.raises(LeadError, match="aVR"):
+        tuned(seeded_encoder(), gaps, "any", teacher=teacher_of(recordings))
+
+
+def test_training_does_not_go_on_with_another_teacher(recordings, tmp_path):
+    path = tmp_path / "run.safetensors"
+    teacher = teacher_of(recordings)
+    for _ in range(2):
+        tuned(seeded_encoder(), recordings, "any", teacher=teacher, checkpoint=path)
+    for other in (teacher_of(recordings, Oracle), None):
+        with pytest.raises(CheckpointError, match="other settings: taught was"):
+            tuned(seeded_encoder(), recordings, "any", teacher=other, checkpoint=path)

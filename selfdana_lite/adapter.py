@@ -69,7 +69,8 @@ class LeadNames(nn.Module):
     def forward(self, maps: Tensor, lead_ids: Tensor) -> Tensor:
         scale, shift = self.scale_shift(lead_ids)[:, :, None].chunk(2, dim=3)  # each [B, leads, 1, C]
         maps = maps.permute(0, 2, 3, 1).to(scale.dtype)  # [B, leads, T, C], as they lie in memory; sums in bfloat16 are slow
-        return (maps * (1 + scale)).add_(shift).relu_().permute(0, 3, 1, 2)  # in place: no product is kept for the backward pass
+        maps = (maps * (1 + scale)).add_(shift).relu_()  # in place: no product is kept for the backward pass
+        return maps.permute(0, 3, 1, 2)
 
 
 class LeadAttentionPooling(nn.Module):

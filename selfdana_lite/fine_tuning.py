@@ -154,7 +154,12 @@ def _refuse_other_labels(encoder: Encoder | Classifier, source: EcgDataset | Cla
 
 
 def _start(
-    encoder: Encoder, head: nn.Linear | None, label_names: tuple[str, ...], leads: tuple[str, ...] | str, strategy: str, seed: int
+    encoder: Encoder,
+    head: nn.Linear | None,
+    label_names: tuple[str, ...],
+    leads: tuple[str, ...] | str,
+    strategy: str,
+    seed: int,
 ) -> Classifier:
     """The classifier before its first step, with what the strategy tunes asking for gradients."""
     with torch.random.fork_rng(devices=[]):  # the head's first weights follow the seed, and nobody else's draws change

@@ -44,7 +44,7 @@ def matmul_gflops(precision: str, size: int = 1024) -> float:
 
 
 def convolution_gflops(precision: str, channels: int = 128, frames: int = 512, records: int = 16) -> float:
-    """The same in a convolution with as many channels in as out: oneDNN's arithmetic, which on some processors is the faster."""
+    """The same in a convolution with as many channels in as out: oneDNN's arithmetic, on some processors the faster."""
     dtype = getattr(torch, precision)
     layer = convolution(channels, channels, kernel=3).to(dtype, memory_format=torch.channels_last)
     pictures = torch.randn(records, channels, 1, frames).to(dtype, memory_format=torch.channels_last)
@@ -126,8 +126,11 @@ def time_shares(profiled: profile) -> dict[str, float]:
 
 def table(measured: dict[str, dict[str, float]]) -> str:
     """In Markdown, a row a figure, a column a precision."""
-    rows = {"the limit: a large product or convolution, GFLOP/s": "{limit_gflops:.0f}", "pre-training, GFLOP/s": "{reached_gflops:.0f}"}
-    rows |= {"pre-training, recordings/s": "{recordings_per_s:.0f}"}
+    rows = {
+        "the limit: a large product or convolution, GFLOP/s": "{limit_gflops:.0f}",
+        "pre-training, GFLOP/s": "{reached_gflops:.0f}",
+        "pre-training, recordings/s": "{recordings_per_s:.0f}",
+    }
     text = {what: [form.format(**one) for one in measured.values()] for what, form in rows.items()}
     text |= {f"time in {part}": [f"{one[part]:.0%}" for one in measured.values()] for part in (*PARTS, REST)}
     frame = pd.DataFrame.from_dict(text, orient="index", columns=list(measured))

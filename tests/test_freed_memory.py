@@ -1,4 +1,4 @@
-"""Freed memory is kept inside, and handed back afterwards: told by the pages that the system must clear, and by its own count."""
+"""Freed memory is kept inside, and handed back afterwards: told by the pages cleared, and by the process's size."""
 
 import subprocess
 import sys

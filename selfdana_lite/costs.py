@@ -30,6 +30,7 @@ PAPER = {
 }
 COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")  # Okabe and Ito's, the encoder's last
 MARKERS = ("o", "s", "D", "x", "^")
+SECTIONS = {"fine-tune": "costs", "pretrain": "pretraining-costs"}  # of a README, by phase
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -87,7 +88,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--encoder", choices=PER_LEAD_KINDS, default=EncoderConfig.kind)
     parser.add_argument("--phase", choices=PHASES, default=PHASES[0])
     parser.add_argument("--results", type=Path, help="a CSV to write all columns to; must not exist yet")
-    parser.add_argument("--readme", type=Path, help="where to write the tables, between the markers for costs")
+    parser.add_argument("--readme", type=Path, help="where to write the tables, between the markers of the phase")
     parser.add_argument("--picture", type=Path, help="an .svg or .png to draw memory and time into")
     options = parser.parse_args(arguments)
 
@@ -98,17 +99,18 @@ def main(arguments: list[str] | None = None) -> None:
     table = measure_resources(dataset, options.encoder, options.phase)
     if options.results:
         table.to_csv(options.results, index=False)
-    folds = " ".join(["", "--folds", *map(str, options.folds)]) if options.folds else ""
+    chosen = " ".join(["", "--folds", *map(str, options.folds)]) if options.folds else ""
+    chosen += f" --phase {options.phase}" if options.phase != PHASES[0] else ""
     text = (
         f"Training ({options.phase}) on {len(dataset)} recordings in batches of 64 and float32, each row in a fresh process; "
-        f"measured on {datetime.date.today()} by `python -m selfdana_lite.costs ARCHIVE{folds}`.\n\n"
+        f"measured on {datetime.date.today()} by `python -m selfdana_lite.costs ARCHIVE{chosen}`.\n\n"
         f"{savings(table)}\n\n{markdown(table)}"
     )
     print(text)
     if options.picture:
         draw(table, options.picture)
     if options.readme:
-        write_section(options.readme, "costs", text)
+        write_section(options.readme, SECTIONS[options.phase], text)
 
 
 if __name__ == "__main__":

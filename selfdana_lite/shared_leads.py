@@ -26,9 +26,12 @@ from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.downstream import Classifier, one_thread
 from selfdana_lite.encoders import Encoder, MixedLeads, PerLead, as_lead_ids, check_samples, pool_time
 from selfdana_lite.folded import folded
+from selfdana_lite.freed_memory import freed_memory_kept
 from selfdana_lite.leads import lead_ids
+from selfdana_lite.partial_sums import partial_sums
 from selfdana_lite.shared_block import block_of_subsets, can_share_block
 
+FEW = 128  # subsets: sums over so many parts of subsets are made before the first of them is answered
 CPU_BATCH = 256  # subsets at once: fewer wait for Python, more no longer fit a core's cache
 GPU_BATCH = 8192
 WIDEST_SCORES = 160.0  # exp(80) and exp(-80) are still ordinary float32 numbers
@@ -59,11 +62,11 @@ def predict_subsets(
     def predict(rows: np.ndarray) -> np.ndarray:
         signals_mv = dataset.batch(rows, leads).to(device)
         check_samples(signals_mv)
-        maps_of = _subset_maps(encoder.join_leads, network, signals_mv, as_lead_ids(signals_mv, ids))
+        maps_of = _subset_maps(encoder.join_leads, network, signals_mv, as_lead_ids(signals_mv, ids), len(masks) > FEW)
         each = [clf.head(pool_time(maps_of(some))).unflatten(0, (len(some), len(rows))) for some in batches]
         return torch.sigmoid(torch.cat(each)).cpu().numpy()
 
-    with one_thread(), ThreadPoolExecutor(threads) as pool:  # threads to come have what is set here
+    with freed_memory_kept(), one_thread(), ThreadPoolExecutor(threads) as pool:  # threads to come have what is set here
         predicted = list(tqdm(pool.map(predict, parts), "recordings", len(parts), disable=not progress))
     return np.concatenate(predicted, axis=1)
 
@@ -75,18 +78,21 @@ def _network(encoder: Encoder) -> nn.Sequential:
 
 
 def _subset_maps(
-    join: PerLead | MixedLeads, network: nn.Sequential, signals_mv: Tensor, ids: Tensor
+    join: PerLead | MixedLeads, network: nn.Sequential, signals_mv: Tensor, ids: Tensor, many: bool
 ) -> Callable[[Tensor], Tensor]:
-    """A function from masks int64 [subsets] to what the trunk makes of these subsets, [subsets * R, C', frames]."""
+    """A function from masks int64 [subsets] to what the trunk makes of these subsets, [subsets * R, C', frames].
+
+    many: whether enough subsets will be asked about that the trunk's first layer is worth sharing.
+    """
     if isinstance(join, MixedLeads):
         return _through(network, partial_sums(_zero_pad_terms(join, signals_mv, ids)))
     maps = join.lead_maps(signals_mv, ids)  # [R, C, k, T]
     if isinstance(join.pooling, LeadAttentionPooling):
-        return _weighted_maps(network, join.pooling.scores(maps, ids), maps)
+        return _weighted_maps(network, join.pooling.scores(maps, ids), maps, many)
     if join.pooling.slots > 1:
         return _through(network, lambda masks: torch.stack([_slot_frames(join, maps, mask) for mask in masks]))
     if join.pooling.op == "mean":
-        return _weighted_maps(network, torch.zeros_like(maps[:, :1]), maps)
+        return _weighted_maps(network, torch.zeros_like(maps[:, :1]), maps, many)
     return _through(network, partial_sums(maps.permute(2, 0, 3, 1), torch.maximum, neutral=-torch.inf))
 
 
@@ -95,7 +101,7 @@ def _through(network: nn.Module, frames_of: Callable[[Tensor], Tensor]) -> Calla
     return lambda masks: network(frames_of(masks).flatten(0, 1).transpose(1, 2))
 
 
-def _weighted_maps(network: nn.Sequential, scores: Tensor, maps: Tensor) -> Callable[[Tensor], Tensor]:
+def _weighted_maps(network: nn.Sequential, scores: Tensor, maps: Tensor, many: bool) -> Callable[[Tensor], Tensor]:
     """For a pooling by softmax: scores [R, slots, k, T] and maps [R, C, k, T]."""
     low, high = scores.amin(dim=2, keepdim=True), scores.amax(dim=2, keepdim=True)
     if (high - low).max() > WIDEST_SCORES:
@@ -104,6 +110,8 @@ def _weighted_maps(network: nn.Sequential, scores: Tensor, maps: Tensor) -> Call
             f"(at most {WIDEST_SCORES:.0f}); score each subset with evaluate, or train this encoder anew."
         )
     raw = (scores - (high + low) / 2).exp().transpose(2, 3).contiguous()  # [R, slots, T, k]
+    if many and raw.shape[1] == 1 and can_share_block(network[-1]):
+        return block_of_subsets(network[-1][0], maps, raw[:, 0].permute(2, 0, 1))
     bits = torch.arange(maps.shape[2], device=maps.device)
 
     def weights(masks: Tensor) -> Tensor:  # [subsets, R, slots, T, k]
@@ -111,37 +119,8 @@ def _weighted_maps(network: nn.Sequential, scores: Tensor, maps: Tensor) -> Call
         sums = torch.einsum("nk,rstk->nrst", there, raw)
         return (there[:, None, None, None] / sums[..., None]).mul_(raw)
 
-    if scores.shape[1] == 1 and can_share_block(network[-1]):
-        block_of = block_of_subsets(network[-1][0], maps)
-        return lambda masks: block_of(weights(masks).squeeze(2))
     by_frame = maps.permute(0, 3, 2, 1)  # [R, T, k, C]
     return _through(network, lambda masks: torch.einsum("nrstk,rtkc->nrtcs", weights(masks), by_frame).flatten(3))
-
-
-def partial_sums(terms: Tensor, merge: Callable = torch.add, neutral: float = 0.0) -> Callable[[Tensor], Tensor]:
-    """A function from masks int64 [S] to the sum (or maximum) of the terms in each: terms [k, ...] -> [S, ...].
-
-    Every subset is one of at most 64 of the first leads merged with one of at most 64 of the others.
-    """
-    half = len(terms) // 2
-    low, high = (_every_subset(part, merge, neutral) for part in (terms[:half], terms[half:]))
-    if merge is not torch.add:
-        return lambda masks: merge(low[masks % 2**half], high[masks >> half])
-    rows = torch.cat([low, high]).flatten(1)  # one call that picks two rows and adds them, without copies of either
-
-    def sums(masks: Tensor) -> Tensor:
-        pairs = torch.stack([masks % 2**half, 2**half + (masks >> half)], dim=1)  # [S, 2]
-        return F.embedding_bag(pairs, rows, mode="sum").unflatten(1, terms.shape[1:])
-
-    return sums
-
-
-def _every_subset(terms: Tensor, merge: Callable, neutral: float) -> Tensor:
-    """[k, ...] -> [2**k, ...]: row m merges the terms whose bits are set in m, each from a row before it."""
-    rows = terms.new_full((2 ** len(terms), *terms.shape[1:]), neutral)
-    for bit, term in enumerate(terms):
-        rows[2**bit : 2 ** (bit + 1)] = merge(rows[: 2**bit], term)
-    return rows
 
 
 def _slot_frames(join: PerLead, maps: Tensor, mask: Tensor) -> Tensor:

@@ -55,7 +55,7 @@ def test_the_script_writes_tables_picture_and_section(tmp_path, monkeypatch, sam
         costs, "measure_resources", lambda dataset, *what: asked.append((set(dataset.folds), *what)) or made_up()
     )
     readme, results, picture = (tmp_path / name for name in ("README.md", "costs.csv", "costs.svg"))
-    readme.write_text("Before\n<!-- costs:begin -->\nof last year\n<!-- costs:end -->\nAfter\n")
+    readme.write_text("Before\n<!-- pretraining-costs:begin -->\nof last year\n<!-- pretraining-costs:end -->\nAfter\n")
     arguments = [
         str(samples_path),
         "--folds",
@@ -71,10 +71,10 @@ def test_the_script_writes_tables_picture_and_section(tmp_path, monkeypatch, sam
     main([*arguments, "--picture", str(picture)])
     assert asked == [({1, 2}, "lead-attention", "pretrain")]
     text = readme.read_text()
-    assert text.startswith("Before\n<!-- costs:begin -->\nTraining (pretrain) on ")
-    assert text.endswith("<!-- costs:end -->\nAfter\n")
+    assert text.startswith("Before\n<!-- pretraining-costs:begin -->\nTraining (pretrain) on ")
+    assert text.endswith("<!-- pretraining-costs:end -->\nAfter\n")
     assert "of last year" not in text
-    assert "`python -m selfdana_lite.costs ARCHIVE --folds 1 2`" in text
+    assert "`python -m selfdana_lite.costs ARCHIVE --folds 1 2 --phase pretrain`" in text
     assert text.split("begin -->\n")[1].split("\n<!--")[0] in capsys.readouterr().out
     assert len(pd.read_csv(results)) == 30
     assert picture.exists()

@@ -12,6 +12,7 @@ from small import small_dataset
 import selfdana_lite as sd
 from selfdana_lite import model_card
 from selfdana_lite.checkpoint import SHIPPED_ENCODER
+from selfdana_lite.fine_tuning import fine_tune
 from selfdana_lite.leads import LEAD_SETS
 
 
@@ -43,8 +44,12 @@ def test_a_card_is_written_from_what_is_measured(tmp_path, monkeypatch):
     dataset = small_dataset(list(range(1, 10)), records=500)
     monkeypatch.setattr(sd.EcgDataset, "open", lambda path: dataset)
     monkeypatch.setattr(model_card, "LEAD_SETS", {"2-lead": ("I", "II")})
-    for name in ("FROM_SCRATCH", "TUNED"):
+    for name in ("FROM_SCRATCH", "TUNED", "TEACHER", "TAUGHT"):
         monkeypatch.setattr(model_card, name, sd.FineTuneConfig(epochs=1))
+    asked = []
+    monkeypatch.setattr(
+        model_card, "fine_tune", lambda *args, **kwargs: asked.append((args, kwargs)) or fine_tune(*args, **kwargs)
+    )
     model_card.write_card(tmp_path / "mine", "archive")
 
     card = (tmp_path / "mine" / "README.md").read_text()
@@ -55,8 +60,14 @@ def test_a_card_is_written_from_what_is_measured(tmp_path, monkeypatch):
     assert [float(number) for number in row.groups()] == pytest.approx([expected.macro_auroc, *expected.interval], abs=6e-4)
     assert "--epochs 7`" in card
     assert "learning rates up to 0.004; 1.8 minutes" in card
-    assert card.count("| untrained, ") == card.count("| from scratch") == card.count("| pre-trained and fine-tuned") == 2
-    assert f"labels: those of {len(sd.few_labels(train, 0.1))} recordings" in card
+    for way in ("pre-trained and fine-tuned", "from scratch", "pre-trained and taught", "from scratch and taught"):
+        assert len(re.findall(rf"\| {way} \| 0\.\d+ \[", card)) == 1
+        assert len(re.findall(rf"\| {way}, 10% of the labels \| 0\.\d+ ± 0\.\d+ \|", card)) == 1
+    assert card.count("| untrained, ") == 2
+    assert f"about {len(sd.few_labels(train, 0.1))} recordings, mean ± standard deviation over 3 draws" in card
+    taught = [(args[1], kwargs["teacher"]) for args, kwargs in asked if "teacher" in kwargs]
+    assert [len(dataset) for dataset, _ in taught] == [len(train)] * 8, "all signals, whatever the share of the labels"
+    assert {teacher.leads for _, teacher in taught} == {sd.LEADS}
     costs = sd.count_costs(train, "dap", lead_sets=["2-lead"], batch_size=64).set_index("model").loc["dap"]
     assert f"| dap | {costs.tensor_mb:.1f} MB, {1000 * costs.gflop_per_recording:.0f} MFLOP |" in card
 

@@ -15,9 +15,10 @@ import selfdana_lite as sd
 from selfdana_lite import shared_leads
 from selfdana_lite.backbones import AlongTime, ResidualBlock, residual_trunk
 from selfdana_lite.folded import folded
+from selfdana_lite.partial_sums import partial_sums, weighted_partial_sums
 from selfdana_lite.scores import auroc, auroc_of_each
 from selfdana_lite.shared_block import block_of_subsets, can_share_block
-from selfdana_lite.shared_leads import can_share, partial_sums, predict_subsets
+from selfdana_lite.shared_leads import can_share, predict_subsets
 
 LABELS = ("NORM", "MI", "STTC", "CD", "HYP")
 ENCODERS = [
@@ -188,6 +189,17 @@ def test_partial_sums_are_sums_over_the_leads_of_each_mask(k, largest, data):
         assert found.numpy() == pytest.approx((inside.amax(0) if largest else inside.sum(0)).numpy(), abs=1e-6)
 
 
+@given(st.integers(1, 7), st.integers(1, 3), st.integers(1, 4), st.data())
+def test_weighted_partial_sums_are_sums_over_the_leads_of_each_mask(k, places, n, data):
+    generator = torch.Generator().manual_seed(k)
+    terms = torch.randn(k, places, n, 2, generator=generator)
+    masks = data.draw(st.lists(st.integers(1, 2**k - 1), min_size=1, max_size=9))
+    weights = torch.rand(len(masks), places, n, generator=generator)
+    for mask, own, found in zip(masks, weights, weighted_partial_sums(terms)(torch.tensor(masks), weights), strict=True):
+        inside = terms[[i for i in range(k) if mask >> i & 1]].sum(0)  # [places, n, 2]
+        assert found.numpy() == pytest.approx((own[..., None] * inside).sum(1).numpy(), abs=1e-5)
+
+
 def test_one_lead_that_outshouts_the_others_does_not_spoil_subsets_without_it(recordings):
     """Scores 60 apart: a softmax over all leads would leave nothing of the quiet ones."""
     clf = classifier(seeded_encoder())
@@ -212,10 +224,13 @@ def test_a_block_of_weighted_leads_is_the_block_of_their_weighted_sum(records, f
             nn.init.normal_(norm.bias)
         trunk = folded(trunk)
     maps = torch.randn(records, 6, k, frames, generator=generator)
-    weights = torch.rand(4, records, frames, k, generator=generator).softmax(dim=3)
+    raw = torch.rand(k, records, frames, generator=generator) + 0.1
+    masks = torch.arange(1, 2**k)
+    there = (masks[:, None] >> torch.arange(k) & 1).float()  # [subsets, k]
     with torch.no_grad():
-        wanted = trunk(torch.einsum("srtk,rckt->srct", weights, maps).flatten(0, 1))  # [4 * R, 5, frames / 2]
-        found = block_of_subsets(trunk[0], maps)(weights)
+        mean = torch.einsum("sk,krt,rckt->srct", there, raw, maps) / torch.einsum("sk,krt->srt", there, raw)[:, :, None]
+        wanted = trunk(mean.flatten(0, 1))  # [subsets * R, 5, frames / 2]
+        found = block_of_subsets(trunk[0], maps, raw)(masks)
     assert found.numpy() == pytest.approx(wanted.numpy(), abs=1e-5)
 
 

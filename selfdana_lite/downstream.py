@@ -1,5 +1,6 @@
 """What a frozen encoder knows, asked with labels: embeddings, a linear probe on them, and its scores."""
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -18,7 +19,8 @@ from selfdana_lite.recording import Recording
 from selfdana_lite.scores import Scores, refuse_constant_labels, refuse_no_labels, score
 
 ANY = "any"  # leads="any": random lead subsets in training, so that one head serves every lead set
-L2_PENALTIES = (0.1, 0.03, 0.01, 0.003)  # tried for every probe, whatever the encoder
+L2_PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003)  # tried for every probe, whatever the encoder
+JUDGES = 250  # patients held out to choose a penalty: fewer would choose by luck
 
 
 class Classifier(nn.Module):
@@ -111,7 +113,8 @@ def linear_probe(
 
     leads: one lead set, or "any": then every recording is embedded `draws` times with random subsets
     of the leads that it has, and one head learns from all of them. How strongly the head is regularised is chosen
-    on a quarter of the patients, held out; then it is fitted on all.
+    on a quarter of the patients, held out, or on more of the quarters in turn where one has fewer than 250 patients; then
+    it is fitted on all.
     """
     refuse_constant_labels(dataset.labels, dataset.label_names)
     if leads == ANY:
@@ -132,22 +135,29 @@ def linear_probe(
 
 
 def _choose_logistic(x: Tensor, labels: Tensor, patients: np.ndarray, label_names, seed: int) -> tuple[Tensor, Tensor]:
-    """Weight [classes, D] and bias [classes], regularised as suits a held-out quarter of the patients best."""
+    """Weight [classes, D] and bias [classes], regularised as suits held-out patients best."""
     everyone = np.random.default_rng(seed).permutation(np.unique(patients))
-    held_out = np.isin(patients, everyone[: len(everyone) // 4])
+    quarter = max(1, len(everyone) // 4)
+    parts = [everyone[i * quarter : (i + 1) * quarter] for i in range(min(4, math.ceil(JUDGES / quarter)))]
+    aurocs = [_aurocs_of_penalties(x, labels, patients, np.isin(patients, part), label_names) for part in parts]
+    aurocs = [each for each in aurocs if each]  # a part without any rare diagnosis judges nothing
+    if not aurocs:
+        refuse_constant_labels(labels[:0], label_names, f"{quarter} patients, held out to choose the regularisation,")
+    return fit_logistic(x, labels, L2_PENALTIES[np.mean(aurocs, axis=0).argmax()])
+
+
+def _aurocs_of_penalties(x: Tensor, labels: Tensor, patients: np.ndarray, held_out: np.ndarray, label_names) -> list[float]:
+    """The macro AUROC on held-out rows, bool [N], for each of L2_PENALTIES, over the classes that can be judged there."""
     fit_rows, check_rows = np.flatnonzero(~held_out), np.flatnonzero(held_out)
-    checks = labels[check_rows].numpy()
-    judged = [c for c, column in enumerate(checks.T) if len(np.unique(column)) == 2]  # a rare class may be missing here
-    if not judged:
-        refuse_constant_labels(checks, label_names, f"{len(everyone) // 4} patients, held out to choose the regularisation,")
-    names = [label_names[c] for c in judged]
-    held_out_auroc = {}
-    for l2 in L2_PENALTIES:
+    fitted, checks = labels[fit_rows].numpy(), labels[check_rows].numpy()
+    judged = [c for c in range(labels.shape[1]) if len(np.unique(fitted[:, c])) == len(np.unique(checks[:, c])) == 2]
+    names, aurocs = [label_names[c] for c in judged], []
+    for l2 in L2_PENALTIES if judged else ():
         weight, bias = fit_logistic(x[fit_rows], labels[fit_rows], l2)
         predictions = (x[check_rows] @ weight.T + bias).numpy()
         scores = score(checks[:, judged], predictions[:, judged], names, patients[check_rows], bootstrap=0)
-        held_out_auroc[l2] = scores.macro_auroc
-    return fit_logistic(x, labels, max(held_out_auroc, key=held_out_auroc.get))
+        aurocs.append(scores.macro_auroc)
+    return aurocs
 
 
 def fit_logistic(x: Tensor, labels: Tensor, l2: float) -> tuple[Tensor, Tensor]:

@@ -85,21 +85,27 @@ def test_regularisation_is_chosen_on_patients_that_the_fit_has_not_seen(problem,
     x, labels = problem
     patients = np.arange(200) // 4
     x = np.column_stack([x, patients])  # so that each row says whose it is
-    seen, asked = [], []
+    seen, asked, chosen = [], [], []
 
-    def spy_fit(rows, *rest):
+    def spy_fit(rows, labels, l2):
         seen.append(set(rows[:, 6].tolist()))
+        chosen.append(l2)
         return torch.zeros(3, 7), torch.zeros(3)
 
     def spy_score(labels, predictions, names, patient_ids, bootstrap):
         asked.append(set(patient_ids.tolist()))
-        return type("", (), {"macro_auroc": [0.5, 0.7, 0.6, 0.7][len(asked) - 1]})
+        return type(
+            "", (), {"macro_auroc": [0.5, 0.7, 0.6, 0.8, 0.5, 0.5, 0.5][(len(asked) - 1) % 7] + 0.3 * (len(asked) == 9)}
+        )
 
     monkeypatch.setattr(downstream, "fit_logistic", spy_fit)
     monkeypatch.setattr(downstream, "score", spy_score)
     downstream._choose_logistic(torch.from_numpy(x).float(), torch.from_numpy(labels).float(), patients, "abc", seed=0)
     everyone = set(range(50))
+    assert len(asked) == 4 * len(downstream.L2_PENALTIES), "a quarter of 50 patients is too few to choose by"
     assert all(len(held_out) == 12 for held_out in asked)
+    assert not set.intersection(*asked[::7])
+    assert chosen[-1] == downstream.L2_PENALTIES[3], "the best in the mean, not of one quarter"
     assert all(fitted | held_out == everyone for fitted, held_out in zip(seen, asked, strict=False))
     assert not any(fitted & held_out for fitted, held_out in zip(seen, asked, strict=False))
     assert seen[-1] == everyone, "the last fit uses all"

@@ -26,6 +26,8 @@ controls = [
     ipywidgets.IntSlider(7, description="epochs"),
     ipywidgets.Dropdown(options=["12-lead", "2-lead"], value="2-lead", description="leads"),
     ipywidgets.Button(description="go"),
+    ipywidgets.Checkbox(True, description="Marks < here"),
+    ipywidgets.Text("a note"),
 ]
 open(RESULTS_PATH, "w").write(f"leads,auroc,data\\nI,0.8,{DATA}\\n")
 display(Markdown("$$E = m c^2$$"))
@@ -74,8 +76,10 @@ def test_a_page_shows_what_the_widgets_showed(site):
     page = (site[0] / "90_sound.html").read_text()
     for text in (
         "<b>bold</b>",
-        "epochs 7",
-        "leads 2-lead",
+        "<p>epochs: <b>7</b></p>",
+        "<p>leads: <b>2-lead</b></p>",
+        "<p>Marks &lt; here: <b>yes</b></p>",
+        "<p><b>a note</b></p>",
         "said under a widget",
         '"y":[0.25,0.5]',
         "A rising line, 0.25 &lt; 0.5.",

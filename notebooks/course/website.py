@@ -114,10 +114,20 @@ def shown_by_widget(model_id: str, widgets: dict) -> Iterator[NotebookNode]:
     elif "svg" in state:  # the torso of a LeadPicker
         yield new_output("display_data", {"text/html": f"{state['svg']}<p>{html.escape(state['text'])}</p>"})
     elif (value := value_of(widget)) is not None:
-        kind = "text/html" if widget["model_name"].startswith("HTML") else "text/plain"
-        yield new_output("display_data", {kind: f"{state.get('description', '')} {value}".strip()})
+        yield new_output("display_data", {"text/html": value if is_html(widget) else setting(state.get("description"), value)})
     for child in state.get("children", []):
         yield from shown_by_widget(child.removeprefix("IPY_MODEL_"), widgets)
+
+
+def is_html(widget: dict) -> bool:
+    """Whether a widget's value is markup of its own, not what a control is set to."""
+    return widget["model_name"].startswith("HTML")
+
+
+def setting(name: str | None, value: str | float | bool) -> str:
+    """What a control is set to, in words: a page can show it, but nobody can move it there."""
+    words = ("yes" if value else "no") if isinstance(value, bool) else str(value)
+    return f"<p>{f'{html.escape(name)}: ' if name else ''}<b>{html.escape(words)}</b></p>"
 
 
 def value_of(widget: dict) -> str | float | None:

@@ -1,7 +1,7 @@
 """What a frozen encoder knows, asked with labels: embeddings, a linear probe on them, and its scores."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -20,7 +20,7 @@ from selfdana_lite.scores import Scores, refuse_constant_labels, refuse_no_label
 
 ANY = "any"  # leads="any": random lead subsets in training, so that one head serves every lead set
 L2_PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003)  # tried for every probe, whatever the encoder
-JUDGES = 250  # patients held out to choose a penalty: fewer would choose by luck
+HELD_OUT_PATIENTS = 250  # at least so many choose a penalty, in up to four parts: fewer would choose by luck
 
 
 class Classifier(nn.Module):
@@ -134,25 +134,34 @@ def linear_probe(
     return clf.to(next(encoder.parameters()).device).eval()
 
 
-def _choose_logistic(x: Tensor, labels: Tensor, patients: np.ndarray, label_names, seed: int) -> tuple[Tensor, Tensor]:
+def _choose_logistic(
+    x: Tensor, labels: Tensor, patients: np.ndarray, label_names: Sequence[str], seed: int
+) -> tuple[Tensor, Tensor]:
     """Weight [classes, D] and bias [classes], regularised as suits held-out patients best."""
     everyone = np.random.default_rng(seed).permutation(np.unique(patients))
     quarter = max(1, len(everyone) // 4)
-    parts = [everyone[i * quarter : (i + 1) * quarter] for i in range(min(4, math.ceil(JUDGES / quarter)))]
+    parts = [everyone[i * quarter : (i + 1) * quarter] for i in range(min(4, math.ceil(HELD_OUT_PATIENTS / quarter)))]
     aurocs = [_aurocs_of_penalties(x, labels, patients, np.isin(patients, part), label_names) for part in parts]
-    aurocs = [each for each in aurocs if each]  # a part without any rare diagnosis judges nothing
+    aurocs = [each for each in aurocs if each]
     if not aurocs:
-        refuse_constant_labels(labels[:0], label_names, f"{quarter} patients, held out to choose the regularisation,")
+        raise ValueError(
+            f"No class ({', '.join(label_names)}) is both present and absent among {quarter} patients held out and among the "
+            f"others, so the probe's regularisation cannot be chosen; take more recordings."
+        )
     return fit_logistic(x, labels, L2_PENALTIES[np.mean(aurocs, axis=0).argmax()])
 
 
-def _aurocs_of_penalties(x: Tensor, labels: Tensor, patients: np.ndarray, held_out: np.ndarray, label_names) -> list[float]:
-    """The macro AUROC on held-out rows, bool [N], for each of L2_PENALTIES, over the classes that can be judged there."""
+def _aurocs_of_penalties(
+    x: Tensor, labels: Tensor, patients: np.ndarray, held_out: np.ndarray, label_names: Sequence[str]
+) -> list[float]:
+    """The macro AUROC on held-out rows, bool [N], for each of L2_PENALTIES; none where no class can be judged there."""
     fit_rows, check_rows = np.flatnonzero(~held_out), np.flatnonzero(held_out)
     fitted, checks = labels[fit_rows].numpy(), labels[check_rows].numpy()
     judged = [c for c in range(labels.shape[1]) if len(np.unique(fitted[:, c])) == len(np.unique(checks[:, c])) == 2]
+    if not judged:
+        return []
     names, aurocs = [label_names[c] for c in judged], []
-    for l2 in L2_PENALTIES if judged else ():
+    for l2 in L2_PENALTIES:
         weight, bias = fit_logistic(x[fit_rows], labels[fit_rows], l2)
         predictions = (x[check_rows] @ weight.T + bias).numpy()
         scores = score(checks[:, judged], predictions[:, judged], names, patients[check_rows], bootstrap=0)

@@ -1,4 +1,4 @@
-"""Fine-tuning: how much of an encoder is trained with labels, from everything to the head alone."""
+"""Fine-tuning: how much of an encoder is trained with labels or by a teacher, from everything to the head alone."""
 
 import copy
 import hashlib
@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from selfdana_lite.augment import random_crop
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.downstream import ANY, Classifier, on_device
+from selfdana_lite.draws import seeded
 from selfdana_lite.encoders import Encoder
 from selfdana_lite.leads import lead_ids, parse_leads
 from selfdana_lite.loop import TrainConfig, fit
@@ -72,9 +73,9 @@ def fine_tune(
         a random subset of the leads that are there.
     strategy: one of STRATEGIES. A fresh encoder with "full" is supervised training from scratch. Batch norm: "full" measures
         its statistics on the new recordings, "partial" those of the trunk; all others keep those of pre-training.
-    teacher: a classifier whose probabilities, from all leads of a recording, take the labels' place (distillation, Hinton et
-        al. 2015). What twelve leads tell is taught to a network that is shown few of them, and recordings without labels
-        help, too. LeadError where a recording lacks one of the dataset's leads.
+    teacher: a classifier whose probabilities take the labels' place as soft targets (distillation, Hinton et al. 2015). It is
+        asked with the leads that it was tuned for, or with all of the dataset's: what twelve leads tell is taught to a
+        student that is shown few. Labels that the recordings may have are not looked at, so those without help, too.
     validation: recordings whose loss is watched each epoch; with config.patience the best epoch is kept.
     """
     if strategy not in STRATEGIES:
@@ -83,15 +84,14 @@ def fine_tune(
     if config.learning_rate is None:
         config = replace(config, learning_rate=LEARNING_RATES[strategy])
     leads = leads if leads == ANY else parse_leads(leads)
-    if teacher is None:
-        refuse_constant_labels(dataset.labels, dataset.label_names)
-    _refuse_other_labels(encoder, teacher or dataset, validation)
+    _check_labels(encoder, dataset, validation, teacher)
+    label_names = dataset.label_names if teacher is None else teacher.label_names
     encoder, head = (encoder.encoder, encoder.head) if isinstance(encoder, Classifier) else (encoder, None)
     for source in (dataset, validation or dataset):
         encoder.refuse_other_rate(source.sampling_rate_hz)
         if leads != ANY:
             source.require(leads)
-    clf = _start(encoder, head, (teacher or dataset).label_names, leads, strategy, config.seed)
+    clf = _start(encoder, head, label_names, leads, strategy, config.seed)
     device = clf.head.weight.device
     targets_of = {part: _targets(part, teacher) for part in (dataset, validation) if part is not None}
 
@@ -120,37 +120,54 @@ def fine_tune(
         alike=lead_counts if leads == ANY else None,
         settings={
             "encoder": encoder.config,
-            "labels": clf.label_names,
+            "labels": label_names,
             "leads": leads,
             "strategy": strategy,
-            "taught": teacher and hashlib.sha256(targets_of[dataset].numpy()).hexdigest(),
             "digests": [part and part.digest for part in (dataset, validation)],
-        },
+        }
+        | ({} if teacher is None else {"teacher": _digest(teacher)}),
         progress=progress,
     )
     return clf
 
 
+def _check_labels(
+    encoder: Encoder | Classifier, dataset: EcgDataset, validation: EcgDataset | None, teacher: Classifier | None
+) -> None:
+    """ValueError where there is nothing to learn, or what is there already knows other labels."""
+    if teacher is None:
+        refuse_constant_labels(dataset.labels, dataset.label_names)
+        if validation is not None and validation.label_names != dataset.label_names:
+            raise ValueError(
+                f"The validation recordings have the labels {', '.join(validation.label_names)}; expected those of the "
+                f"training recordings, {', '.join(dataset.label_names)}, in the same order."
+            )
+    elif not isinstance(teacher, Classifier):
+        raise ValueError(
+            f"The teacher is a {type(teacher).__name__}; expected a Classifier, as linear_probe and fine_tune return."
+        )
+    whose, wanted = ("recordings'", dataset.label_names) if teacher is None else ("teacher's", teacher.label_names)
+    if isinstance(encoder, Classifier) and encoder.label_names != wanted:
+        raise ValueError(
+            f"The classifier to go on from knows {', '.join(encoder.label_names)}; the {whose} labels are {', '.join(wanted)}. "
+            f"Pass its encoder instead, for a new head: fine_tune(clf.encoder, ...)."
+        )
+
+
 def _targets(dataset: EcgDataset, teacher: Classifier | None) -> Tensor:
     """What is to be learnt of each recording, float32 [records, classes]: its labels, or what the teacher says of it."""
-    learnt = dataset.labels if teacher is None else teacher.predict_proba(dataset, dataset.leads)
-    return torch.from_numpy(learnt).float()
+    if teacher is None:
+        return torch.from_numpy(dataset.labels).float()
+    probabilities = teacher.predict_proba(dataset, dataset.leads if teacher.leads == ANY else teacher.leads)
+    if not np.isfinite(probabilities).all():
+        raise ValueError("The teacher's probabilities are NaN or infinite; look at its weights, or train it anew.")
+    return torch.from_numpy(probabilities)
 
 
-def _refuse_other_labels(encoder: Encoder | Classifier, source: EcgDataset | Classifier, validation: EcgDataset | None) -> None:
-    """ValueError where what there is already has other labels than source, the recordings or the teacher to learn from."""
-    wanted = ", ".join(source.label_names)
-    if isinstance(source, EcgDataset) and validation is not None and validation.label_names != source.label_names:
-        raise ValueError(
-            f"The validation recordings have the labels {', '.join(validation.label_names)}; expected those of the training "
-            f"recordings, {wanted}, in the same order."
-        )
-    if isinstance(encoder, Classifier) and encoder.label_names != source.label_names:
-        whose = "recordings'" if isinstance(source, EcgDataset) else "teacher's"
-        raise ValueError(
-            f"The classifier to go on from knows {', '.join(encoder.label_names)}; the {whose} labels are {wanted}. Pass its "
-            f"encoder instead, for a new head: fine_tune(clf.encoder, ...)."
-        )
+def _digest(clf: Classifier) -> str:
+    """Of the weights: a run goes on with the same teacher only."""
+    arrays = (tensor.cpu().contiguous().numpy() for tensor in clf.state_dict().values())
+    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 
 
 def _start(
@@ -162,8 +179,7 @@ def _start(
     seed: int,
 ) -> Classifier:
     """The classifier before its first step, with what the strategy tunes asking for gradients."""
-    with torch.random.fork_rng(devices=[]):  # the head's first weights follow the seed, and nobody else's draws change
-        torch.default_generator.manual_seed(seed)
+    with seeded(seed):  # the head's first weights
         clf = Classifier(copy.deepcopy(encoder), label_names, leads, frozen=strategy not in ("full", "partial"))
     if head is not None:
         clf.head.load_state_dict(head.state_dict())

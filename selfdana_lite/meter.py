@@ -148,6 +148,8 @@ def measure_part(step: Callable, batches: list[np.ndarray], memory: "PeakMemory"
 class PeakMemory:
     """How far this process's resident set has grown, looked at every 2 ms: shorter peaks may be missed.
 
+    The steps under the meter do without freed_memory_kept: what is kept for the next step would look as if it were in use.
+
     with PeakMemory() as memory: ...; memory.take_mb()   # works alike on Linux, macOS and Windows
     """
 

@@ -1,8 +1,7 @@
-"""Sums over every subset of up to twelve leads: each subset is one of at most 64 of the first leads, and one of as many others.
+"""Every subset of twelve leads is a subset of the first six and one of the last six: 4,096 = 64 x 64.
 
-    4,095 subsets = (I ... aVF: 64 subsets) x (V1 ... V6: 64 subsets), less the empty one
-
-So 128 sums are made, and what any subset asks for is a sum of two of them. Maxima can be shared in the same way.
+So 64 + 64 sums are made, and the sum over any subset is one of the first plus one of the last. Picking rows of a table and
+adding them is what PyTorch's embedding_bag does in one call: here a subset is a bag.
 """
 
 from collections.abc import Callable
@@ -12,28 +11,31 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def partial_sums(terms: Tensor, merge: Callable = torch.add, neutral: float = 0.0) -> Callable[[Tensor], Tensor]:
-    """A function from masks int64 [S] to the sum (or maximum) of the terms in each: terms [k, ...] -> [S, ...]."""
-    rows = _halves(terms, merge, neutral)
-    if merge is not torch.add:
-        return lambda masks: merge(*rows[_pairs(masks, len(terms)).T])
-    rows = rows.flatten(1)  # one call picks two rows and adds them, without copies of either
-    return lambda masks: F.embedding_bag(_pairs(masks, len(terms)), rows, mode="sum").unflatten(1, terms.shape[1:])
+def partial_sums(terms: Tensor) -> Callable[[Tensor], Tensor]:
+    """A function from masks int64 [S] to the sum of the terms in each: terms [k, ...] -> [S, ...]."""
+    table = _halves(terms, torch.add, 0.0).flatten(1)
+    return lambda masks: F.embedding_bag(_pairs(masks, len(terms)), table, mode="sum").unflatten(1, terms.shape[1:])
+
+
+def partial_maxima(terms: Tensor) -> Callable[[Tensor], Tensor]:
+    """The same for maxima."""
+    table = _halves(terms, torch.maximum, -torch.inf)
+    return lambda masks: torch.maximum(*table[_pairs(masks, len(terms)).T])
 
 
 def weighted_partial_sums(terms: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
-    """A function from masks int64 [S] and weights [S, places, n] to sums over the leads in each mask and over n.
+    """A function from masks int64 [S] and weights [S, places, n], a subset's own, to weighted sums [S, places, C].
 
-    Terms [k, places, n, C] -> [S, places, C]: at each place, n weights of a subset's own for n partial sums.
+    terms: [k, places, n, C]. At each place, the n sums over a subset's leads are weighted and added.
     """
-    rows = _halves(terms, torch.add, 0.0)  # [128, places, n, C]
-    spots = torch.arange(rows[0, ..., 0].numel(), device=terms.device).view(terms.shape[1:3])  # [places, n]
+    table = _halves(terms, torch.add, 0.0)  # [at most 128, places, n, C]
+    within = torch.arange(terms[0, ..., 0].numel(), device=terms.device).view(terms.shape[1:3])  # [places, n]
 
     def sums(masks: Tensor, weights: Tensor) -> Tensor:
-        both = [row[:, None, None] * spots.numel() + spots for row in _pairs(masks, len(terms)).T]  # two of [S, places, n]
-        bags, twice = (torch.cat(parts, dim=2).flatten(0, 1) for parts in (both, [weights, weights]))  # [S * places, 2 * n]
-        found = F.embedding_bag(bags, rows.flatten(0, 2), mode="sum", per_sample_weights=twice)  # [S * places, C]
-        return found.unflatten(0, weights.shape[:2])
+        first, last = (row[:, None, None] * within.numel() + within for row in _pairs(masks, len(terms)).T)  # [S, places, n]
+        rows, twice = torch.cat([first, last], dim=2), torch.cat([weights, weights], dim=2)  # [S, places, 2 n]
+        bags = F.embedding_bag(rows.flatten(0, 1), table.flatten(0, 2), mode="sum", per_sample_weights=twice.flatten(0, 1))
+        return bags.unflatten(0, weights.shape[:2])  # [S * places, C] -> [S, places, C]
 
     return sums
 

@@ -63,7 +63,8 @@ def auroc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = N
 def auroc_of_each(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """The AUROC of many predictions of the same thing: labels [N], both outcomes among them, scores [M, N] -> [M].
 
-    Counted as Mann and Whitney do (1947): how many negatives each positive outscores, and half of those it ties with.
+    Counted as Mann and Whitney do (1947): how many negatives each positive outscores, and half of those it ties with. By
+    PyTorch, because NumPy's searchsorted takes one row at a time, and NumPy's sort is the faster.
     """
     positive = np.asarray(labels) == 1
     negatives = torch.from_numpy(np.sort(np.ascontiguousarray(scores[:, ~positive]), axis=1))  # [M, negatives]

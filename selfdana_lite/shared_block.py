@@ -1,9 +1,12 @@
 """The trunk's first layer is shared by all subsets, too: it need not wait until the leads have met.
 
-What attention hands to the trunk is a weighted sum of the leads' maps, and a convolution of a weighted sum is the weighted sum
-of the convolutions. So the leads' maps are convolved once, tap by tap. A lead's weight is its own number, the same in every
-subset, over the sum of these numbers in the subset. So what the leads add up to before the division is shared as well
-(partial_sums.py), and a subset asks for three quotients a frame. Batch norms must be folded into the convolutions (folded.py).
+What attention hands to the trunk is a mean of the leads' maps x, each weighted with w = exp(score); a convolution of it is a
+mean of convolutions. For subset S, output frame t, tap j of the kernel W and moment u = 2 t + j:
+
+    conv(mean)[t] = sum over j of   1 / sum of w_l[u]   *   sum of w_l[u] W_j x_l[u]      (sums over the leads l in S)
+                                    \\_ of the subset _/       \\_ shared: partial_sums.py _/
+
+So the leads' maps are convolved once, tap by tap. Batch norms must be folded into the convolutions (folded.py).
 """
 
 from collections.abc import Callable
@@ -26,36 +29,43 @@ def can_share_block(trunk: nn.Module) -> bool:
     return (enter.kernel_size, enter.stride) == ((1, TAPS), (1, STRIDE))
 
 
-def block_of_subsets(block: ResidualBlock, maps: Tensor, raw: Tensor) -> Callable[[Tensor], Tensor]:
-    """A function from masks int64 [subsets] to block(the mean of the leads in each): [subsets * R, C', frames].
+def block_of_subsets(block: ResidualBlock, maps: Tensor, weights: Tensor) -> Callable[[Tensor], Tensor]:
+    """A function from masks int64 [subsets] to block(weighted mean of the leads in each): [subsets * R, C', frames].
 
-    maps: [R, C, k, T]. raw: [k, R, T], above 0; at every moment, a lead counts with this number over the subset's sum of them.
+    maps: [R, C, k, T]. weights: [k, R, T], above 0; the block need not be told that they do not add up to 1.
     """
     enter, leave, around = block.body[0], block.body[-2], block.around[-2]
     odd = maps.shape[3] % 2
-
-    def taps(signal: Tensor) -> Tensor:  # [..., T] -> [..., frames, 3]
-        return F.pad(signal, (1, 1 + odd)).unfold(-1, TAPS, STRIDE)
-
-    windows = taps(maps)  # [R, C, k, frames, 3]
-    into = torch.einsum("rckfj,ocj->krfjo", windows, enter.weight.squeeze(2))
-    into[..., TAPS // 2, :] += enter.bias  # a subset's weights add up to 1 at this tap, which is never outside
-    past = torch.einsum("rckfj,oc->krfjo", windows[..., -STRIDE:], around.weight[..., 0, 0] / STRIDE)
+    body, shortcut = _by_tap(block, _taps(maps, odd))
     if odd:
-        past[:, :, -1] *= STRIDE  # the last frame has no neighbour to be averaged with
-    heard = taps(raw)[..., None]  # [k, R, frames, 3, 1]
-    sums = partial_sums(raw)
-    sums_into, sums_past = (
-        weighted_partial_sums((terms * heard[..., -terms.shape[3] :, :]).flatten(1, 2)) for terms in (into, past)
-    )
-    bias = leave.bias + around.bias
+        shortcut[:, :, -1] *= STRIDE  # the last frame has no neighbour to be averaged with
+    body[..., TAPS // 2, :] += enter.bias  # a mean of equal biases is the bias, and this tap is never outside
+    of_taps = _taps(weights, odd)[..., None]  # [k, R, frames, 3, 1]
+    body_sums = weighted_partial_sums((body * of_taps).flatten(1, 2))
+    shortcut_sums = weighted_partial_sums((shortcut * of_taps[..., -STRIDE:, :]).flatten(1, 2))
+    weight_sums, bias = partial_sums(weights), leave.bias + around.bias
 
     def block_of(masks: Tensor) -> Tensor:
-        weights = taps(sums(masks).reciprocal_()).flatten(1, 2)  # [subsets, R * frames, 3]
-        entered, left = (
-            found.unflatten(1, (len(maps), -1)).flatten(0, 1).transpose(1, 2)  # [subsets * R, C', frames]
-            for found in (sums_into(masks, weights).relu_(), sums_past(masks, weights[..., -STRIDE:]))
+        divided = _taps(weight_sums(masks).reciprocal_(), odd).flatten(1, 2)  # [subsets, R * frames, 3]
+        entered, passed = (
+            sums.unflatten(1, (len(maps), -1)).flatten(0, 1).transpose(1, 2)  # [subsets * R, C', frames]
+            for sums in (body_sums(masks, divided).relu_(), shortcut_sums(masks, divided[..., -STRIDE:]))
         )
-        return F.conv2d(entered[:, :, None], leave.weight, bias, padding=leave.padding).squeeze(2).add_(left).relu_()
+        return F.conv2d(entered[:, :, None], leave.weight, bias, padding=leave.padding).squeeze(2).add_(passed).relu_()
 
     return block_of
+
+
+def _taps(signal: Tensor, odd: int) -> Tensor:
+    """What the kernel sees at each frame: [..., T] -> [..., frames, 3], zeros outside."""
+    return F.pad(signal, (1, 1 + odd)).unfold(-1, TAPS, STRIDE)
+
+
+def _by_tap(block: ResidualBlock, windows: Tensor) -> tuple[Tensor, Tensor]:
+    """What each tap makes of each lead, in the body [k, R, frames, 3, C'] and around it [k, R, frames, 2, C'].
+
+    windows: [R, C, k, frames, 3]. The way around is an average of the last two taps and a convolution with one tap.
+    """
+    body = torch.einsum("rckfj,ocj->krfjo", windows, block.body[0].weight.squeeze(2))
+    shortcut = torch.einsum("rckfj,oc->krfjo", windows[..., -STRIDE:], block.around[-2].weight[..., 0, 0] / STRIDE)
+    return body, shortcut

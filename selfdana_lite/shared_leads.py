@@ -28,10 +28,10 @@ from selfdana_lite.encoders import Encoder, MixedLeads, PerLead, as_lead_ids, ch
 from selfdana_lite.folded import folded
 from selfdana_lite.freed_memory import freed_memory_kept
 from selfdana_lite.leads import lead_ids
-from selfdana_lite.partial_sums import partial_sums
+from selfdana_lite.partial_sums import partial_maxima, partial_sums
 from selfdana_lite.shared_block import block_of_subsets, can_share_block
 
-FEW = 128  # subsets: sums over so many parts of subsets are made before the first of them is answered
+MANY = 128  # above so many subsets, it pays to share the trunk's first layer: 2 x 64 sums come before the first answer
 CPU_BATCH = 256  # subsets at once: fewer wait for Python, more no longer fit a core's cache
 GPU_BATCH = 8192
 WIDEST_SCORES = 160.0  # exp(80) and exp(-80) are still ordinary float32 numbers
@@ -62,7 +62,7 @@ def predict_subsets(
     def predict(rows: np.ndarray) -> np.ndarray:
         signals_mv = dataset.batch(rows, leads).to(device)
         check_samples(signals_mv)
-        maps_of = _subset_maps(encoder.join_leads, network, signals_mv, as_lead_ids(signals_mv, ids), len(masks) > FEW)
+        maps_of = _subset_maps(encoder.join_leads, network, signals_mv, as_lead_ids(signals_mv, ids), len(masks) > MANY)
         each = [clf.head(pool_time(maps_of(some))).unflatten(0, (len(some), len(rows))) for some in batches]
         return torch.sigmoid(torch.cat(each)).cpu().numpy()
 
@@ -93,7 +93,7 @@ def _subset_maps(
         return _through(network, lambda masks: torch.stack([_slot_frames(join, maps, mask) for mask in masks]))
     if join.pooling.op == "mean":
         return _weighted_maps(network, torch.zeros_like(maps[:, :1]), maps, many)
-    return _through(network, partial_sums(maps.permute(2, 0, 3, 1), torch.maximum, neutral=-torch.inf))
+    return _through(network, partial_maxima(maps.permute(2, 0, 3, 1)))
 
 
 def _through(network: nn.Module, frames_of: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
@@ -110,7 +110,7 @@ def _weighted_maps(network: nn.Sequential, scores: Tensor, maps: Tensor, many: b
             f"(at most {WIDEST_SCORES:.0f}); score each subset with evaluate, or train this encoder anew."
         )
     raw = (scores - (high + low) / 2).exp().transpose(2, 3).contiguous()  # [R, slots, T, k]
-    if many and raw.shape[1] == 1 and can_share_block(network[-1]):
+    if many and raw.shape[1] == 1 and can_share_block(network[-1]):  # with one slot, what is before the trunk does nothing
         return block_of_subsets(network[-1][0], maps, raw[:, 0].permute(2, 0, 1))
     bits = torch.arange(maps.shape[2], device=maps.device)
 

@@ -28,7 +28,8 @@ def resident_mb():
     return psutil.Process().memory_info().rss / 1e6
 
 with freed_memory_kept():
-    steps()
+    with freed_memory_kept():  # a block within a block ends nothing
+        steps()
     kept = pages_cleared(steps)
     many = [torch.ones(1_000_000) for _ in range(50)]  # 200 MB
     del many

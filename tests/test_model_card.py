@@ -68,6 +68,11 @@ def test_a_card_is_written_from_what_is_measured(tmp_path, monkeypatch):
     taught = [(args[1], kwargs["teacher"]) for args, kwargs in asked if "teacher" in kwargs]
     assert [len(dataset) for dataset, _ in taught] == [len(train)] * 8, "all signals, whatever the share of the labels"
     assert {teacher.leads for _, teacher in taught} == {sd.LEADS}
+    started = [type(args[0]) for args, kwargs in asked if args[2:] == (sd.LEADS,)]
+    assert sorted(kind.__name__ for kind in started) == ["Classifier"] * 4 + ["Encoder"] * 4, (
+        "half of the teachers are controls"
+    )
+    assert len({id(teacher) for _, teacher in taught}) == 8
     costs = sd.count_costs(train, "dap", lead_sets=["2-lead"], batch_size=64).set_index("model").loc["dap"]
     assert f"| dap | {costs.tensor_mb:.1f} MB, {1000 * costs.gflop_per_recording:.0f} MFLOP |" in card
 

@@ -6,10 +6,13 @@ import torch
 from small import small_dataset
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
 
 from selfdana_lite import roofline
 from selfdana_lite.dataset import write_dataset
+from selfdana_lite.loop import adamw
 from selfdana_lite.roofline import PARTS, PRECISIONS, REST, copy_gb_per_s, main, matmul_gflops, measure, time_shares
+from selfdana_lite.train_config import TrainConfig
 
 
 def profiled(work):
@@ -40,6 +43,20 @@ def test_the_limits_are_those_of_a_machine_and_a_larger_product_is_no_faster_tha
     assert 1 < copy_gb_per_s(megabytes=64) < 10_000
     small, large = matmul_gflops("float32", 8), matmul_gflops("float32", 512)
     assert 0 < small < large < 100_000, "a tiny product is mostly the calling of it"
+
+
+def test_the_operations_of_the_convolution_are_counted_right(monkeypatch):
+    with FlopCounterMode(display=False) as counted:
+        monkeypatch.setattr(roofline, "_least_seconds", lambda work: work() is None or 1.0)
+        billions = roofline.convolution_gflops("float32", channels=8, frames=20, records=3)
+    assert billions == pytest.approx(counted.get_total_flops() / 1e9)
+
+
+def test_the_optimisers_time_is_its_own_and_that_of_all_it_calls():
+    weights = nn.Linear(1000, 1000)
+    weights(torch.randn(2, 1000)).sum().backward()
+    shares = profiled(adamw(weights, TrainConfig()).step)
+    assert shares[roofline.OPTIMISER] > 0.9
 
 
 def test_an_epoch_sees_every_recording_once_and_reaches_less_than_the_limit(monkeypatch):

@@ -15,7 +15,7 @@ import selfdana_lite as sd
 from selfdana_lite import shared_leads
 from selfdana_lite.backbones import AlongTime, ResidualBlock, residual_trunk
 from selfdana_lite.folded import folded
-from selfdana_lite.partial_sums import partial_sums, weighted_partial_sums
+from selfdana_lite.partial_sums import partial_maxima, partial_sums, weighted_partial_sums
 from selfdana_lite.scores import auroc, auroc_of_each
 from selfdana_lite.shared_block import block_of_subsets, can_share_block
 from selfdana_lite.shared_leads import can_share, predict_subsets
@@ -81,8 +81,10 @@ def made_up(leads, worth) -> pd.DataFrame:
 # Exact
 
 
+@pytest.mark.parametrize("many", [0, shared_leads.MANY], ids=["sharing the block", "sharing the stem"])
 @pytest.mark.parametrize(("kind", "options"), ENCODERS)
-def test_every_encoder_of_the_kit_gives_what_evaluate_gives(recordings, kind, options):
+def test_every_encoder_of_the_kit_gives_what_evaluate_gives(recordings, monkeypatch, kind, options, many):
+    monkeypatch.setattr(shared_leads, "MANY", many)
     clf = classifier(seeded_encoder(kind=kind, **options))
     assert can_share(clf)
     lead_sets = ["12-lead", "6-lead", "I", "V6", "aVR, V1", "II, V2, V3, V5", "III, aVL, aVF, V1, V4, V5, V6"]
@@ -183,7 +185,7 @@ def test_the_classifier_is_left_as_it_was(recordings):
 def test_partial_sums_are_sums_over_the_leads_of_each_mask(k, largest, data):
     terms = torch.randn(k, 3, generator=torch.Generator().manual_seed(k))
     masks = data.draw(st.lists(st.integers(1, 2**k - 1), min_size=1, max_size=9))
-    sums = partial_sums(terms, torch.maximum, -torch.inf) if largest else partial_sums(terms)
+    sums = partial_maxima(terms) if largest else partial_sums(terms)
     for mask, found in zip(masks, sums(torch.tensor(masks)), strict=True):
         inside = terms[[i for i in range(k) if mask >> i & 1]]
         assert found.numpy() == pytest.approx((inside.amax(0) if largest else inside.sum(0)).numpy(), abs=1e-6)
@@ -200,8 +202,10 @@ def test_weighted_partial_sums_are_sums_over_the_leads_of_each_mask(k, places, n
         assert found.numpy() == pytest.approx((own[..., None] * inside).sum(1).numpy(), abs=1e-5)
 
 
-def test_one_lead_that_outshouts_the_others_does_not_spoil_subsets_without_it(recordings):
+@pytest.mark.parametrize("many", [0, shared_leads.MANY], ids=["sharing the block", "sharing the stem"])
+def test_one_lead_that_outshouts_the_others_does_not_spoil_subsets_without_it(recordings, monkeypatch, many):
     """Scores 60 apart: a softmax over all leads would leave nothing of the quiet ones."""
+    monkeypatch.setattr(shared_leads, "MANY", many)
     clf = classifier(seeded_encoder())
     with torch.no_grad():
         clf.encoder.join_leads.pooling.liking.weight[3] += 60
@@ -257,7 +261,7 @@ def test_a_folded_network_is_the_same_network():
 
 
 @given(st.integers(0, 10**6), st.integers(2, 40))
-def test_ranks_give_the_auroc_of_each_prediction(seed, n):
+def test_counting_pairs_gives_the_auroc_of_each_prediction(seed, n):
     rng = np.random.default_rng(seed)
     labels = np.concatenate([[0, 1], rng.integers(0, 2, n)])
     scores = rng.integers(0, 6, size=(4, n + 2)) / 5  # with ties

@@ -29,8 +29,10 @@ from selfdana_lite.markdown import markdown_table
 FEW, DRAWS = 0.1, 3  # a share of the patients keep their labels, in so many draws
 # Chosen across folds 1 to 8. TUNED: of rates up to 8e-3 and up to 60 epochs, none did better by more than 0.002.
 TUNED = FineTuneConfig()
-TEACHER = FineTuneConfig(learning_rate=2e-3)  # of 1e-3 to 4e-3: best with all labels at 4e-3, with few at 1e-3
-TAUGHT = FineTuneConfig(epochs=100, learning_rate=8e-3)  # soft targets bear more steps and a higher rate: +.003 over 60, 4e-3
+# For one lead set, as the twelve of a teacher: of 1e-3 to 4e-3, best with all labels at 4e-3, with few at 1e-3.
+ONE_SET = FineTuneConfig(learning_rate=2e-3)
+# Soft targets bear more steps and a higher rate: +.003 over 60 epochs at 4e-3.
+TAUGHT = FineTuneConfig(epochs=100, learning_rate=8e-3)
 
 CARD = """# The encoder that the kit ships
 
@@ -54,8 +56,9 @@ interval over patients. Untrained: the same network with random weights and batc
 recordings, a control that must stand beside every such table. Fine-tuned: every weight, starting from the linear head for any
 leads. From scratch: the same network from random weights, trained with the same labels and random leads. Taught: one network is
 tuned with the labels and all twelve leads, then its probabilities stand in for labels of all training recordings, also those
-without any, and a second network learns them with random leads (`fine_tune(teacher=...)`). {few:.0%} of the labels: those of
-about {n_few} recordings, mean ± standard deviation over {draws} draws, with settings that were searched with all labels.
+without any, and a second network learns them with random leads (`fine_tune(teacher=...)`). A head a set, a network a set:
+trained for that lead set alone. {few:.0%} of the labels: those of about {n_few} recordings, mean ± standard deviation over
+{draws} draws, with settings that were searched with all labels.
 
 {scores}
 
@@ -91,15 +94,14 @@ def score_table(encoder: Encoder, train: EcgDataset, test: EcgDataset) -> pd.Dat
     } | tuned(probe, train, train)
     rows = {way: [_text(clf, test, leads) for leads in LEAD_SETS.values()] for way, clf in for_any_leads.items()}
     rows |= few_label_rows(encoder, train, test)
-    for stage, one in (("untrained", control), ("pre-trained", encoder)):
-        rows[f"{stage}, a head a set"] = [_text(linear_probe(one, train, leads), test, leads) for leads in LEAD_SETS.values()]
+    rows |= rows_for_one_set_each(encoder, control, train, test)
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(LEAD_SETS))
 
 
 def tuned(probe: Classifier, labelled: EcgDataset, signals: EcgDataset) -> dict[str, Classifier]:
     """Classifiers for any leads from a probe, and controls; they know the labels of some recordings and the signals of more."""
     fresh = untrained(probe.encoder)  # fine_tune trains a copy
-    teacher = fine_tune(probe, labelled, LEADS, config=TEACHER)
+    teacher = fine_tune(probe, labelled, LEADS, config=ONE_SET)
     scratch_teacher = fine_tune(fresh, labelled, LEADS, config=FROM_SCRATCH)
     return {
         "pre-trained and fine-tuned": fine_tune(probe, labelled, config=TUNED),
@@ -107,6 +109,19 @@ def tuned(probe: Classifier, labelled: EcgDataset, signals: EcgDataset) -> dict[
         "pre-trained and taught": fine_tune(probe, signals, teacher=teacher, config=TAUGHT),
         "from scratch and taught": fine_tune(fresh, signals, teacher=scratch_teacher, config=TAUGHT),
     }
+
+
+def rows_for_one_set_each(encoder: Encoder, control: Encoder, train: EcgDataset, test: EcgDataset) -> dict[str, list[str]]:
+    """Heads, and whole networks, that are asked about the lead set that they were trained for, as text."""
+    ways = {
+        "untrained, a head a set": lambda leads: linear_probe(control, train, leads),
+        "pre-trained, a head a set": lambda leads: linear_probe(encoder, train, leads),
+        "pre-trained and fine-tuned, a network a set": lambda leads: fine_tune(
+            linear_probe(encoder, train, leads), train, leads, config=ONE_SET
+        ),
+        "from scratch, a network a set": lambda leads: fine_tune(untrained(encoder), train, leads, config=FROM_SCRATCH),
+    }
+    return {way: [_text(make(leads), test, leads) for leads in LEAD_SETS.values()] for way, make in ways.items()}
 
 
 def untrained(encoder: Encoder) -> Encoder:

@@ -1,11 +1,12 @@
 """The trunk's first layer is shared by all subsets, too: it need not wait until the leads have met.
 
 What attention hands to the trunk is a mean of the leads' maps x, each weighted with w = exp(score); a convolution of it is a
-mean of convolutions. For subset S, output frame t, tap j of the kernel W and moment u = 2 t + j:
+mean of convolutions. For subset S, output frame t, tap j of the kernel W (-1, 0 or 1) and moment u = 2 t + j:
 
-    conv(mean)[t] = sum over j of   1 / sum of w_l[u]   *   sum of w_l[u] W_j x_l[u]      (sums over the leads l in S)
-                                    \\_ of the subset _/       \\_ shared: partial_sums.py _/
+    conv(mean)[t]  =  sum over j of   1 / D[u] * N_j[t],   D[u]   = sum over the leads l in S of  w_l[u]
+                                                           N_j[t] = sum over the leads l in S of  w_l[u] W_j x_l[u]
 
+D and N are sums over a subset of the leads, which partial_sums.py shares; only the quotients are each subset's own.
 So the leads' maps are convolved once, tap by tap. Batch norms must be folded into the convolutions (folded.py).
 """
 

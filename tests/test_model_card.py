@@ -44,7 +44,7 @@ def test_a_card_is_written_from_what_is_measured(tmp_path, monkeypatch):
     dataset = small_dataset(list(range(1, 10)), records=500)
     monkeypatch.setattr(sd.EcgDataset, "open", lambda path: dataset)
     monkeypatch.setattr(model_card, "LEAD_SETS", {"2-lead": ("I", "II")})
-    for name in ("FROM_SCRATCH", "TUNED", "TEACHER", "TAUGHT"):
+    for name in ("FROM_SCRATCH", "TUNED", "ONE_SET", "TAUGHT"):
         monkeypatch.setattr(model_card, name, sd.FineTuneConfig(epochs=1))
     asked = []
     monkeypatch.setattr(
@@ -63,7 +63,7 @@ def test_a_card_is_written_from_what_is_measured(tmp_path, monkeypatch):
     for way in ("pre-trained and fine-tuned", "from scratch", "pre-trained and taught", "from scratch and taught"):
         assert len(re.findall(rf"\| {way} \| 0\.\d+ \[", card)) == 1
         assert len(re.findall(rf"\| {way}, 10% of the labels \| 0\.\d+ ± 0\.\d+ \|", card)) == 1
-    assert card.count("| untrained, ") == 2
+    assert card.count("| untrained, ") == card.count(", a network a set |") == 2
     assert f"about {len(sd.few_labels(train, 0.1))} recordings, mean ± standard deviation over 3 draws" in card
     taught = [(args[1], kwargs["teacher"]) for args, kwargs in asked if "teacher" in kwargs]
     assert [len(dataset) for dataset, _ in taught] == [len(train)] * 8, "all signals, whatever the share of the labels"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from small import small_dataset
 
 import selfdana_lite as sd
-from selfdana_lite import design_search, tuning
+from selfdana_lite import design_search, downstream, tuning
 from selfdana_lite.augment import RandomLeadMasking, RandomLeadSelection
 from selfdana_lite.dataset import write_dataset
 from selfdana_lite.pretraining import LEARNING_RATES, suited_learning_rate
@@ -61,6 +61,7 @@ def test_a_search_trains_each_kind_with_its_own_augmentation_and_is_written(tmp_
     facts = {"leads": data.leads, "sampling_rate_hz": 100, "label_names": data.label_names, "source": "test", "licence": "CC0"}
     write_dataset(tmp_path / "archive", data.signals, data.table, **facts)
     monkeypatch.setattr(tuning, "LEARNING_RATES", dict.fromkeys(("dap", "zero-pad-lean")))
+    monkeypatch.setattr(downstream, "HELD_OUT_PATIENTS", 1)  # one quarter chooses a probe's penalty: a fourth of the time
     trained, pretrain = [], design_search.pretrain
 
     def watched(encoder, dataset, config):

@@ -133,14 +133,15 @@ def _patient_traces(asked: WhatIf, answers: LeadAnswers) -> list[dict]:
     ticks = [f"<b>✓ {name}</b>" if name in labels_of(asked.row, answers) else name for name in names]
     colours = list(class_colours(names).values())
     both = [("all leads", answers.leads, "white"), ("chosen", asked.leads, colours)]
+    given = {name: answers.predict(leads)[asked.row] for name, leads, _ in both}
     return [
         {
             "type": "bar",
             "name": name,
             "x": ticks,
-            "y": answers.predict(leads)[asked.row],
+            "y": given[name],
             "marker": {"color": fill, "line": {"color": colours, "width": 1.5}},
-            "texttemplate": "%{y:.2f}",
+            "text": [f"{probability:.2f}".lstrip("0") for probability in given[name]],  # .50: two fit side by side
             "textposition": "outside",
             "textfont": {"size": 12},
             "cliponaxis": False,
@@ -149,7 +150,7 @@ def _patient_traces(asked: WhatIf, answers: LeadAnswers) -> list[dict]:
             "yaxis": "y3",
             "showlegend": False,
         }
-        for name, leads, fill in both
+        for name, _, fill in both
     ]
 
 

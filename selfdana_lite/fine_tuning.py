@@ -144,7 +144,7 @@ def _check_labels(
             )
     elif not isinstance(teacher, Classifier):
         raise ValueError(
-            f"The teacher is a {type(teacher).__name__}; expected a Classifier, as linear_probe and fine_tune return."
+            f"The teacher is of type {type(teacher).__name__}; expected a Classifier, as linear_probe and fine_tune return."
         )
     whose, wanted = ("recordings'", dataset.label_names) if teacher is None else ("teacher's", teacher.label_names)
     if isinstance(encoder, Classifier) and encoder.label_names != wanted:

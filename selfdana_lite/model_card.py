@@ -29,7 +29,7 @@ from selfdana_lite.markdown import markdown_table
 FEW, DRAWS = 0.1, 3  # a share of the patients keep their labels, in so many draws
 # Chosen across folds 1 to 8. TUNED: of rates up to 8e-3 and up to 60 epochs, none did better by more than 0.002.
 TUNED = FineTuneConfig()
-# For one lead set, as the twelve of a teacher: of 1e-3 to 4e-3, best with all labels at 4e-3, with few at 1e-3.
+# For one lead set, as a teacher's twelve leads: of 1e-3 to 4e-3, best with all labels at 4e-3, with few at 1e-3.
 ONE_SET = FineTuneConfig(learning_rate=2e-3)
 # Soft targets bear more steps and a higher rate: +.003 over 60 epochs at 4e-3.
 TAUGHT = FineTuneConfig(epochs=100, learning_rate=8e-3)
@@ -53,7 +53,7 @@ CARD = """# The encoder that the kit ships
 
 Macro AUROC over NORM, MI, STTC, CD and HYP with a linear head, on fold 9 ({n_test} recordings of other patients), with a 95 %
 interval over patients. Untrained: the same network with random weights and batch norm statistics measured on the training
-recordings, a control that must stand beside every such table. Fine-tuned: every weight, starting from the linear head for any
+recordings, a control that must stand beside every such table. Fine-tuned: every weight, starting from a linear head for these
 leads. From scratch: the same network from random weights, trained with the same labels and random leads. Taught: one network is
 tuned with the labels and all twelve leads, then its probabilities stand in for labels of all training recordings, also those
 without any, and a second network learns them with random leads (`fine_tune(teacher=...)`). A head a set, a network a set:
@@ -94,7 +94,7 @@ def score_table(encoder: Encoder, train: EcgDataset, test: EcgDataset) -> pd.Dat
     } | tuned(probe, train, train)
     rows = {way: [_text(clf, test, leads) for leads in LEAD_SETS.values()] for way, clf in for_any_leads.items()}
     rows |= few_label_rows(encoder, train, test)
-    rows |= rows_for_one_set_each(encoder, control, train, test)
+    rows |= one_set_rows(encoder, control, train, test)
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(LEAD_SETS))
 
 
@@ -111,7 +111,7 @@ def tuned(probe: Classifier, labelled: EcgDataset, signals: EcgDataset) -> dict[
     }
 
 
-def rows_for_one_set_each(encoder: Encoder, control: Encoder, train: EcgDataset, test: EcgDataset) -> dict[str, list[str]]:
+def one_set_rows(encoder: Encoder, control: Encoder, train: EcgDataset, test: EcgDataset) -> dict[str, list[str]]:
     """Heads, and whole networks, that are asked about the lead set that they were trained for, as text."""
     ways = {
         "untrained, a head a set": lambda leads: linear_probe(control, train, leads),

@@ -33,7 +33,7 @@ def can_share_block(trunk: nn.Module) -> bool:
 def block_of_subsets(block: ResidualBlock, maps: Tensor, weights: Tensor) -> Callable[[Tensor], Tensor]:
     """A function from masks int64 [subsets] to block(weighted mean of the leads in each): [subsets * R, C', frames].
 
-    maps: [R, C, k, T]. weights: [k, R, T], above 0; the block need not be told that they do not add up to 1.
+    maps: [R, C, k, T]. weights: [k, R, T], above 0, not yet divided by their sum over a subset.
     """
     enter, leave, around = block.body[0], block.body[-2], block.around[-2]
     odd = maps.shape[3] % 2
@@ -46,12 +46,13 @@ def block_of_subsets(block: ResidualBlock, maps: Tensor, weights: Tensor) -> Cal
     shortcut_sums = weighted_partial_sums((shortcut * of_taps[..., -STRIDE:, :]).flatten(1, 2))
     weight_sums, bias = partial_sums(weights), leave.bias + around.bias
 
+    def by_frame(sums: Tensor) -> Tensor:  # [subsets, R * frames, C'] -> [subsets * R, C', frames]
+        return sums.unflatten(1, (len(maps), -1)).flatten(0, 1).transpose(1, 2)
+
     def block_of(masks: Tensor) -> Tensor:
-        divided = _taps(weight_sums(masks).reciprocal_(), odd).flatten(1, 2)  # [subsets, R * frames, 3]
-        entered, passed = (
-            sums.unflatten(1, (len(maps), -1)).flatten(0, 1).transpose(1, 2)  # [subsets * R, C', frames]
-            for sums in (body_sums(masks, divided).relu_(), shortcut_sums(masks, divided[..., -STRIDE:]))
-        )
+        inverse = _taps(weight_sums(masks).reciprocal_(), odd).flatten(1, 2)  # 1 / D: [subsets, R * frames, 3]
+        entered = by_frame(body_sums(masks, inverse).relu_())
+        passed = by_frame(shortcut_sums(masks, inverse[..., -STRIDE:]))
         return F.conv2d(entered[:, :, None], leave.weight, bias, padding=leave.padding).squeeze(2).add_(passed).relu_()
 
     return block_of

@@ -612,7 +612,7 @@ def test_a_teacher_who_knows_other_labels_or_needs_absent_leads_is_refused(recor
     )
     with pytest.raises(LeadError, match="aVR"):
         tuned(seeded_encoder(), gaps, "any", teacher=teacher_of(recordings))
-    with pytest.raises(ValueError, match="teacher is a Encoder; expected a Classifier"):
+    with pytest.raises(ValueError, match="teacher is of type Encoder; expected a Classifier"):
         tuned(seeded_encoder(), recordings, "any", teacher=seeded_encoder())
     broken = teacher_of(recordings)
     nn.init.constant_(broken.head.bias, torch.nan)

@@ -61,6 +61,13 @@ class ResidualBlock(nn.Module):
         return self.body(maps).add_(self.around(maps)).relu_()  # in place: nothing here is needed for the backward pass
 
 
+def one_layer_trunk(channels_in: int, channels_out: int, kernel: int) -> AlongTime:
+    """A convolution with stride 2, batch norm and ReLU: [B, channels_in, T / 16] -> [B, channels_out, T / 32]."""
+    trunk = AlongTime(*convolutions(channels_in, [channels_out], [kernel], [2]))
+    trunk.channels = channels_out
+    return trunk
+
+
 def residual_trunk(channels_in: int, channels: Sequence[int], kernel: int) -> AlongTime:
     """A residual block for each width, the first with stride 2: [B, channels_in, T / 16] -> [B, channels[-1], T / 32]."""
     widths = (channels_in, *channels)

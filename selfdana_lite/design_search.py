@@ -2,15 +2,17 @@
 
     python -m selfdana_lite.design_search ARCHIVE RESULTS.csv --readme README.md
 
-Every design is pre-trained without labels on folds 1 to 8, with the same data, epochs and seed, and scored by linear
-probes that are trained on six of these folds and asked about the two others, four times over: fold 9 is not looked at.
+Every design is pre-trained without labels on folds 1 to 8, with the same data, epochs and seed, at the learning rate that
+suits the default (the mixing networks at theirs). It is scored by linear probes that are trained on six of these folds and
+asked about the two others, four times over: fold 9 is not looked at.
 Beside it stands what a training step keeps in memory and computes, which is counted and so the same on any machine.
 Two mixing networks stand for the usual way. A run that was stopped goes on where it was.
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,7 @@ from torch import nn
 
 from selfdana_lite.adapter import LeadAttentionPooling, LeadNames
 from selfdana_lite.augment import RandomLeadMasking, RandomLeadSelection
-from selfdana_lite.backbones import AlongTime, ResidualBlock, convolution
+from selfdana_lite.backbones import AlongTime, ResidualBlock, convolution, convolutions
 from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.downstream import Classifier, evaluate, linear_probe
 from selfdana_lite.encoders import PER_LEAD_KINDS, Encoder, build_encoder
@@ -38,32 +40,37 @@ FOLD_PAIRS = ((1, 2), (3, 4), (5, 6), (7, 8))
 
 @dataclass(frozen=True)
 class Design:
-    """A per-lead stem and a trunk: a number for each convolution of the stem, then for each residual block."""
+    """A per-lead stem, a number for each of its convolutions, and a trunk, a width for each of its layers."""
 
-    widths: tuple[int, ...]
-    kernels: tuple[int, ...]
-    strides: tuple[int, ...]
-    trunk_widths: tuple[int, ...]
-    trunk_strides: tuple[int, ...]
+    widths: tuple[int, ...] = (16, 48)
+    kernels: tuple[int, ...] = (17, 9)
+    strides: tuple[int, ...] = (4, 4)
+    trunk_widths: tuple[int, ...] = (96,)
     trunk_kernel: int = 3
+    trunk_stride: int = 2  # of the first layer; the others have none
+    blocks: bool = False  # residual blocks, of two convolutions each, for layers of one
     norms: str = "last"  # batch norm after the stem's "last" convolution, or after "all"
 
 
 # What each asks: is it the trunk, the time resolution, the width or the norms that matters?
 DESIGNS = {
-    DEFAULT: Design((16, 48), (17, 9), (4, 4), (64,), (2,)),
-    "two wider blocks": Design((16, 48), (17, 9), (4, 4), (96, 128), (2, 1)),
-    "block of 128": Design((16, 48), (17, 9), (4, 4), (128,), (2,)),
-    "block of 96": Design((16, 48), (17, 9), (4, 4), (96,), (2,)),
-    "block shorter in time": Design((16, 48), (17, 9), (4, 4), (128,), (4,)),
-    "wider first convolution": Design((24, 48), (17, 9), (4, 4), (64,), (2,)),
-    "wider second convolution": Design((16, 64), (17, 9), (4, 4), (64,), (2,)),
-    "three convolutions": Design((16, 48, 96), (17, 9, 3), (4, 4, 2), (128,), (2,)),
-    "half the frames": Design((16, 64), (17, 17), (4, 8), (64,), (2,)),
-    "batch norm everywhere": Design((16, 48), (17, 9), (4, 4), (64,), (2,), norms="all"),
+    DEFAULT: Design(),
+    "layer of 64": Design(trunk_widths=(64,)),
+    "layer of 128": Design(trunk_widths=(128,)),
+    "longer kernel in the layer": Design(trunk_kernel=5),
+    "layer shorter in time": Design(trunk_kernel=5, trunk_stride=4),
+    "two layers": Design(trunk_widths=(96, 96)),
+    "residual block of 64": Design(trunk_widths=(64,), blocks=True),
+    "two wider blocks": Design(trunk_widths=(96, 128), blocks=True),
+    "narrower first convolution": Design(widths=(8, 48)),
+    "wider first convolution": Design(widths=(24, 48)),
+    "narrower second convolution": Design(widths=(16, 32)),
+    "wider second convolution": Design(widths=(16, 64)),
+    "three convolutions": Design(widths=(16, 48, 96), kernels=(17, 9, 3), strides=(4, 4, 2)),
+    "half the frames": Design(widths=(16, 64), kernels=(17, 17), strides=(4, 8)),
+    "batch norm everywhere": Design(norms="all"),
 }
 MIXING = ("zero-pad", "zero-pad-lean")
-LEARNING_RATE = 2e-3  # the same for every design: tuning.py came later
 
 
 def build(name: str) -> Encoder:
@@ -74,10 +81,8 @@ def build(name: str) -> Encoder:
     join, channels = encoder.join_leads, design.widths[-1]
     join.channels, join.stem = channels, _stem(design)
     join.names, join.pooling = LeadNames(channels), LeadAttentionPooling(channels)
-    widths = (channels, *design.trunk_widths)
-    blocks = zip(widths, widths[1:], design.trunk_strides, strict=False)
-    encoder.trunk = AlongTime(*(ResidualBlock(a, b, design.trunk_kernel, stride) for a, b, stride in blocks))
-    encoder.trunk.channels, encoder.embedding_size = widths[-1], 2 * widths[-1]
+    encoder.trunk = AlongTime(*_trunk(design))
+    encoder.trunk.channels, encoder.embedding_size = design.trunk_widths[-1], 2 * design.trunk_widths[-1]
     return encoder
 
 
@@ -90,6 +95,14 @@ def _stem(design: Design) -> nn.Sequential:
         layers += [nn.BatchNorm2d(width)] * normed + [nn.ReLU(inplace=True)] * (not last)  # after the last, the lead names do
         channels_in = width
     return nn.Sequential(*layers)
+
+
+def _trunk(design: Design) -> Iterable[nn.Module]:
+    widths, kernel = (design.widths[-1], *design.trunk_widths), design.trunk_kernel
+    strides = (design.trunk_stride, *[1] * (len(design.trunk_widths) - 1))
+    if design.blocks:
+        return [ResidualBlock(*pair, kernel, stride) for pair, stride in zip(pairwise(widths), strides, strict=True)]
+    return convolutions(widths[0], widths[1:], [kernel] * len(strides), strides)
 
 
 def held_out_auroc(encoder: Encoder, dataset: EcgDataset, leads: tuple[str, ...]) -> float:
@@ -117,8 +130,8 @@ def run(name: str, dataset: EcgDataset, epochs: int, seed: int = 0) -> pd.DataFr
     encoder = build(name)
     row = {"design": name, "epochs": epochs, "parameters": sum(p.numel() for p in encoder.parameters())}
     row |= counted_costs(encoder, dataset, "12-lead") | counted_costs(encoder, dataset, "1-lead")
-    config = PretrainConfig(epochs=epochs, learning_rate=LEARNING_RATE, seed=seed)
-    return pd.DataFrame([row | pretrained_scores(encoder, dataset, config)])
+    scores = pretrained_scores(encoder, dataset, PretrainConfig(epochs=epochs, seed=seed))
+    return pd.DataFrame([row | scores])
 
 
 def pretrained_scores(encoder: Encoder, dataset: EcgDataset, config: PretrainConfig) -> dict[str, float]:

@@ -11,7 +11,7 @@
            |
         frames [B, C, T/16]
            |
-        trunk: residual blocks, or a transformer
+        trunk: a convolution, residual blocks, or a transformer
            |
         mean and maximum over time -> embedding [B, D]
 
@@ -29,13 +29,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from selfdana_lite.adapter import DimensionAdaptivePooling, LeadAttentionPooling, LeadNames
-from selfdana_lite.backbones import AlongTime, ResidualBlock, Transformer, convolution, convolutions, residual_trunk
+from selfdana_lite.backbones import (
+    AlongTime,
+    ResidualBlock,
+    Transformer,
+    convolution,
+    convolutions,
+    one_layer_trunk,
+    residual_trunk,
+)
 from selfdana_lite.leads import LEADS, lead_ids
 
 PER_LEAD_KINDS = ("dap", "lead-max", "lead-attention")
 KINDS = (*PER_LEAD_KINDS, "zero-pad", "zero-pad-sliced", "zero-pad-lean")
-BACKBONES = ("resnet", "conv-transformer")
-LEAN_TRUNK = {"channels": (64,), "kernel": 3}
+BACKBONES = ("conv", "conv-transformer")
+LEAN_KINDS = (*PER_LEAD_KINDS, "zero-pad-lean")  # with the narrow trunk
 SAMPLES_PER_FRAME = 16  # every stem here turns 16 samples (0.16 s at 100 Hz) into one frame
 
 
@@ -44,7 +52,7 @@ class EncoderConfig:
     """All that is needed to build an encoder again; written beside its weights."""
 
     kind: str = "lead-attention"  # one of KINDS: the drawing above
-    backbone: str = "resnet"  # one of BACKBONES: the trunk
+    backbone: str = "conv"  # one of BACKBONES: the trunk, convolutions or a transformer
     slots: int = 1  # what the leads are pooled into; "dap" is built with 4 unless told otherwise
     op: str = "max"  # how "dap" merges neighbours
     fill: str = "repeat"  # how "dap" fills slots when leads are few
@@ -82,8 +90,10 @@ class Encoder(nn.Module):
         self.join_leads = PerLead(config) if per_lead else MixedLeads(config)
         if config.backbone == "conv-transformer":
             self.trunk = Transformer(self.join_leads.channels)
+        elif config.kind in LEAN_KINDS:
+            self.trunk = one_layer_trunk(self.join_leads.channels, 96, kernel=3)
         else:
-            self.trunk = residual_trunk(self.join_leads.channels, **self.join_leads.trunk)
+            self.trunk = residual_trunk(self.join_leads.channels, (128, 128), kernel=5)
         self.embedding_size = 2 * self.trunk.channels
 
     def forward(self, signals_mv: Tensor, leads: str | Iterable[str] | Tensor) -> Tensor:
@@ -152,7 +162,7 @@ def check_samples(signals_mv: Tensor) -> None:
 class PerLead(nn.Module):
     """The same narrow stem for every lead, then pooling over the leads: [B, k, T] -> [B, C, T / 16]."""
 
-    channels, trunk = 48, LEAN_TRUNK
+    channels = 48
 
     def __init__(self, config: EncoderConfig):
         super().__init__()
@@ -202,11 +212,9 @@ class MixedLeads(nn.Module):
         if config.kind == "zero-pad-lean":
             width, kernel, stride = 48, 17, 4
             after = convolutions(width, [self.channels], kernels=[9], strides=[4])
-            self.trunk = LEAN_TRUNK
         else:
             width, kernel, stride = self.channels, 15, 2
             after = [ResidualBlock(self.channels, self.channels, 7, stride=2) for _ in range(3)]
-            self.trunk = {"channels": (128, 128), "kernel": 5}
         self.mix = convolution(len(LEADS), width, kernel, stride)
         self.rest = AlongTime(nn.BatchNorm2d(width), nn.ReLU(inplace=True), *after)
 

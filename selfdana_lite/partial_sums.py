@@ -29,11 +29,12 @@ def weighted_partial_sums(terms: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
     terms: [k, places, n, C]. At each place, the n sums over a subset's leads are weighted and added.
     """
     table = _halves(terms, torch.add, 0.0)  # [at most 128, places, n, C]
-    within = torch.arange(terms[0, ..., 0].numel(), device=terms.device).view(terms.shape[1:3])  # [places, n]
+    places, n = terms.shape[1:3]
+    within = torch.arange(places * n, device=terms.device).view(places, n).repeat(1, 2)  # for either half: [places, 2 n]
 
     def sums(masks: Tensor, weights: Tensor) -> Tensor:
-        first, last = (row[:, None, None] * within.numel() + within for row in _pairs(masks, len(terms)).T)  # [S, places, n]
-        rows, twice = torch.cat([first, last], dim=2), torch.cat([weights, weights], dim=2)  # [S, places, 2 n]
+        first_rows = (places * n * _pairs(masks, len(terms))).repeat_interleave(n, dim=1)  # [S, 2 n]
+        rows, twice = first_rows[:, None] + within, torch.cat([weights, weights], dim=2)  # [S, places, 2 n]
         bags = F.embedding_bag(rows.flatten(0, 1), table.flatten(0, 2), mode="sum", per_sample_weights=twice.flatten(0, 1))
         return bags.unflatten(0, weights.shape[:2])  # [S * places, C] -> [S, places, C]
 

@@ -25,8 +25,8 @@ from selfdana_lite.objectives import VIEWS, MaskedFrames, NTXent, TwoViews, VICR
 from selfdana_lite.resident import batch_reader
 from selfdana_lite.train_config import TrainConfig
 
-# What suits each kind of encoder best with "nt-xent" and the "resnet" trunk, of the rates that tuning.py tries for all of them.
-LEARNING_RATES = {"lead-attention": 16e-3, "dap": 4e-3, "zero-pad": 1e-3, "zero-pad-lean": 8e-3}
+# What suits each kind of encoder best with "nt-xent" and a "conv" trunk, of the rates that tuning.py tries for all of them.
+LEARNING_RATES = {"lead-attention": 8e-3, "dap": 2e-3, "zero-pad": 1e-3, "zero-pad-lean": 16e-3}
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def pretrain(
 
 def suited_learning_rate(encoder: EncoderConfig, objective: str = PretrainConfig.objective) -> float:
     """The highest learning rate for pre-training: the kind's own where it was searched, and the loop's where it was not."""
-    searched = LEARNING_RATES if (encoder.backbone, objective) == ("resnet", "nt-xent") else {}
+    searched = LEARNING_RATES if (encoder.backbone, objective) == ("conv", "nt-xent") else {}
     return searched.get(encoder.kind, TrainConfig.learning_rate)
 
 

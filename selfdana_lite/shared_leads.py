@@ -9,7 +9,7 @@ It is exact because of how the leads meet in each kind of encoder:
     zero-pad         the first convolution is linear, so it is a sum of what it makes of each lead, and of two halves' sums
     more slots       which neighbours "dap" merges depends on the whole subset: only the stem is shared
 
-The trunk must see every subset, so it is most of the work: shared_block.py shares its first layer, folded.py spares its norms.
+The trunk must see every subset, so it is most of the work: shared_layer.py shares its first layer, folded.py spares its norms.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,10 +29,10 @@ from selfdana_lite.folded import folded
 from selfdana_lite.freed_memory import freed_memory_kept
 from selfdana_lite.leads import lead_ids
 from selfdana_lite.partial_sums import partial_maxima, partial_sums
-from selfdana_lite.shared_block import block_of_subsets, can_share_block
+from selfdana_lite.shared_layer import can_share_layer, layer_of_subsets
 
 MANY = 128  # above so many subsets, it pays to share the trunk's first layer: 2 x 64 sums come before the first answer
-CPU_BATCH = 256  # subsets at once: fewer wait for Python, more no longer fit a core's cache
+CPU_BATCH = 512  # subsets at once: fewer wait for Python, more no longer fit a core's cache
 GPU_BATCH = 8192
 WIDEST_SCORES = 160.0  # exp(80) and exp(-80) are still ordinary float32 numbers
 
@@ -110,8 +110,8 @@ def _weighted_maps(network: nn.Sequential, scores: Tensor, maps: Tensor, many: b
             f"(at most {WIDEST_SCORES:.0f}); score each subset with evaluate, or train this encoder anew."
         )
     raw = (scores - (high + low) / 2).exp().transpose(2, 3).contiguous()  # [R, slots, T, k]
-    if many and raw.shape[1] == 1 and can_share_block(network[-1]):  # with one slot, what is before the trunk does nothing
-        return block_of_subsets(network[-1][0], maps, raw[:, 0].permute(2, 0, 1))
+    if many and raw.shape[1] == 1 and can_share_layer(network[-1]):  # with one slot, what is before the trunk does nothing
+        return layer_of_subsets(network[-1][0], maps, raw[:, 0].permute(2, 0, 1))
     bits = torch.arange(maps.shape[2], device=maps.device)
 
     def weights(masks: Tensor) -> Tensor:  # [subsets, R, slots, T, k]

@@ -48,9 +48,9 @@ class PlainViews(Dataset):
 
 
 class PlainEncoder(nn.Module):
-    """The default encoder for twelve leads: signals [B, 12, T] -> embedding [B, 128], in layers for maps [rows, C, T]."""
+    """The default encoder for twelve leads: signals [B, 12, T] -> embedding [B, 192], in layers for maps [rows, C, T]."""
 
-    embedding_size = 128
+    embedding_size = 192
 
     def __init__(self):
         super().__init__()
@@ -59,14 +59,7 @@ class PlainEncoder(nn.Module):
         )
         self.scale_shift, self.liking = nn.Embedding(12, 96), nn.Embedding(12, 1)
         self.score = nn.Linear(48, 1)
-        self.body = nn.Sequential(
-            nn.Conv1d(48, 64, 3, 2, 1, bias=False),
-            nn.BatchNorm1d(64),
-            nn.ReLU(),
-            nn.Conv1d(64, 64, 3, 1, 1, bias=False),
-            nn.BatchNorm1d(64),
-        )
-        self.around = nn.Sequential(nn.AvgPool1d(2, ceil_mode=True), nn.Conv1d(48, 64, 1, bias=False), nn.BatchNorm1d(64))
+        self.trunk = nn.Sequential(nn.Conv1d(48, 96, 3, 2, 1, bias=False), nn.BatchNorm1d(96), nn.ReLU())
 
     def forward(self, signals_mv: Tensor, leads: Tensor) -> Tensor:
         batch, n_leads, samples = signals_mv.shape
@@ -76,13 +69,12 @@ class PlainEncoder(nn.Module):
         maps = torch.relu(maps * (1 + scale) + shift)
         scores = self.score(maps.transpose(2, 3)) + self.liking(leads)[:, None]  # [B, 12, T / 16, 1]
         frames = (scores.softmax(dim=1).transpose(2, 3) * maps).sum(dim=1)  # [B, 48, T / 16]
-        frames = torch.relu(self.body(frames) + self.around(frames))  # [B, 64, T / 32]
+        frames = self.trunk(frames)  # [B, 96, T / 32]
         return torch.cat([frames.mean(dim=2), frames.amax(dim=2)], dim=1)
 
     def take_weights(self, encoder: Encoder) -> None:
         """Those of the kit's encoder, whose convolutions have a kernel one row high."""
-        names = {"join_leads.stem.": "stem.", "join_leads.names.": "", "join_leads.pooling.": ""}
-        names |= {"trunk.0.body.": "body.", "trunk.0.around.": "around."}
+        names = {"join_leads.stem.": "stem.", "join_leads.names.": "", "join_leads.pooling.": "", "trunk.": "trunk."}
         plain = {}
         for name, value in encoder.state_dict().items():
             (prefix,) = (prefix for prefix in names if name.startswith(prefix))

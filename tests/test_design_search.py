@@ -87,7 +87,7 @@ def test_a_search_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
     data = small_dataset(range(1, 9), 96, 128)
     facts = {"leads": data.leads, "sampling_rate_hz": 100, "label_names": data.label_names, "source": "test", "licence": "CC0"}
     write_dataset(tmp_path / "archive", data.signals, data.table, **facts)
-    monkeypatch.setattr(design_search, "DESIGNS", {name: DESIGNS[name] for name in (DEFAULT, "block of 96")})
+    monkeypatch.setattr(design_search, "DESIGNS", {name: DESIGNS[name] for name in (DEFAULT, "layer of 64")})
     monkeypatch.setattr(design_search, "MIXING", ())
     monkeypatch.setattr(design_search, "LEAD_SETS", {name: sd.LEAD_SETS[name] for name in ("12-lead", "1-lead")})
     monkeypatch.setattr(design_search, "linear_probe", functools.partial(linear_probe, seed=0))
@@ -95,12 +95,12 @@ def test_a_search_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
     arguments = [str(tmp_path / "archive"), str(path), "--epochs", "1"]
     main(arguments)
     results = pd.read_csv(path)
-    assert results["design"].tolist() == [DEFAULT, "block of 96"]
+    assert results["design"].tolist() == [DEFAULT, "layer of 64"]
     assert results["1-lead"].between(0, 1).all()
     results[:1].to_csv(path, index=False)
     capsys.readouterr()
     main(arguments)
-    assert capsys.readouterr().out.startswith("block of 96\n")
+    assert capsys.readouterr().out.startswith("layer of 64\n")
     pd.testing.assert_frame_equal(pd.read_csv(path), results, atol=1e-6)
     with pytest.raises(SystemExit):
         main([*arguments[:2], "--epochs", "2"])

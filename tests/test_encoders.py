@@ -48,8 +48,8 @@ def random_ids(batch, leads, seed=0):
 def test_every_number_of_leads_gives_an_embedding_of_the_same_size(kind, backbone):
     encoder = ENCODERS[kind, backbone]
     shapes = {encoder(signals_of(n), LEADS[:n]).shape for n in range(1, 13)}
-    narrow = backbone == "resnet" and kind not in ("zero-pad", "zero-pad-sliced")
-    assert shapes == {(3, encoder.embedding_size)} == {(3, 128 if narrow else 256)}
+    narrow = backbone == "conv" and kind not in ("zero-pad", "zero-pad-sliced")
+    assert shapes == {(3, encoder.embedding_size)} == {(3, 192 if narrow else 256)}
 
 
 @every_encoder
@@ -84,7 +84,7 @@ def test_recordings_with_leads_of_their_own_are_as_if_alone(kind, backbone):
 
 @torch.no_grad()
 def test_names_text_and_ids_say_the_same():
-    encoder, signals = ENCODERS["lead-attention", "resnet"], signals_of(3)
+    encoder, signals = ENCODERS["lead-attention", "conv"], signals_of(3)
     expected = encoder(signals, ("I", "II", "V2"))
     for leads in ("I, II, V2", "3-lead", ["i", "MLII", "ECG V2"], torch.tensor([0, 1, 7]), torch.tensor([[0, 1, 7]] * 3)):
         assert torch.equal(encoder(signals, leads), expected)
@@ -94,7 +94,7 @@ def test_names_text_and_ids_say_the_same():
 @torch.no_grad()
 def test_work_follows_the_number_of_leads(kind):
     """Absent leads are absent: the stem sees k rows a recording, so one lead costs a twelfth of twelve."""
-    encoder, rows = copy.deepcopy(ENCODERS[kind, "resnet"]), []
+    encoder, rows = copy.deepcopy(ENCODERS[kind, "conv"]), []
     encoder.join_leads.stem.register_forward_pre_hook(lambda _, inputs: rows.append(inputs[0].shape[2]))
     for n in (12, 6, 1):
         encoder(signals_of(n), LEADS[:n])
@@ -104,7 +104,7 @@ def test_work_follows_the_number_of_leads(kind):
 # --- zero-padding is slicing, exactly -------------------------------------------------------
 
 
-def twins(backbone="resnet"):
+def twins(backbone="conv"):
     """The two kinds with the same weights: they differ in nothing that is learned."""
     padded, sliced = seeded_encoder("zero-pad", backbone=backbone), seeded_encoder("zero-pad-sliced", backbone=backbone)
     sliced.load_state_dict(padded.state_dict())
@@ -124,7 +124,7 @@ def test_zero_padding_equals_kernel_slicing(backbone, leads):
 @given(leads=st.integers(1, 12), seed=st.integers(0, 1000))
 @settings(deadline=None, max_examples=10)
 def test_zero_padding_equals_kernel_slicing_with_leads_for_each_recording(leads, seed):
-    check_twins(TWINS["resnet"], signals_of(leads, seed=seed), random_ids(3, leads, seed))
+    check_twins(TWINS["conv"], signals_of(leads, seed=seed), random_ids(3, leads, seed))
 
 
 def check_twins(pair, signals, leads):
@@ -224,10 +224,10 @@ def test_the_same_seed_builds_the_same_encoder(kind, backbone):
 
 def test_slots_and_what_fills_them_are_the_callers_choice():
     assert build_encoder("dap").config == EncoderConfig("dap", slots=4)
-    assert build_encoder("dap", slots=2, op="mean", fill="tile").config == EncoderConfig("dap", "resnet", 2, "mean", "tile")
+    assert build_encoder("dap", slots=2, op="mean", fill="tile").config == EncoderConfig("dap", "conv", 2, "mean", "tile")
     for kind, slots in itertools.product(PER_LEAD_KINDS, (1, 3, 12)):
         encoder = seeded_encoder(kind, slots=slots)
-        assert encoder(signals_of(5), "I, II, V1, V2, V3").shape == (3, 128)
+        assert encoder(signals_of(5), "I, II, V1, V2, V3").shape == (3, 192)
 
 
 # --- bad input ---------------------------------------------------------------------------------
@@ -235,7 +235,7 @@ def test_slots_and_what_fills_them_are_the_callers_choice():
 
 @pytest.mark.parametrize("wrong", [{"kind": "dana"}, {"backbone": "vgg"}])
 def test_unknown_kinds_and_backbones_are_refused(wrong):
-    with pytest.raises(ValueError, match=rf"'{next(iter(wrong.values()))}'.*choose a kind of dap, .* and a backbone of resnet"):
+    with pytest.raises(ValueError, match=rf"'{next(iter(wrong.values()))}'.*choose a kind of dap, .* and a backbone of conv"):
         EncoderConfig(**wrong)
 
 
@@ -250,7 +250,7 @@ def test_leads_that_disagree_with_the_signals_are_refused(kind, backbone, n_sign
 @pytest.mark.parametrize(("leads", "message"), [("I, V9", r"Unknown lead 'V9'"), ("II, MLII", r"II is named more than once")])
 def test_unknown_and_repeated_names_are_refused(leads, message):
     with pytest.raises(LeadError, match=message):
-        ENCODERS["dap", "resnet"](signals_of(2), leads)
+        ENCODERS["dap", "conv"](signals_of(2), leads)
 
 
 @pytest.mark.parametrize("ids", [[0, 12], [-1, 3], [5, 5], [[0, 1], [2, 3], [4, 4]]])
@@ -296,7 +296,7 @@ def test_a_recording_too_short_is_refused(kind, backbone):
 
 def test_no_lead_at_all_is_refused():
     with pytest.raises(ValueError, match=r"Found 0 leads of 96 samples; an encoder needs at least one lead"):
-        ENCODERS["dap", "resnet"](signals_of(0), torch.zeros(3, 0, dtype=torch.int64))
+        ENCODERS["dap", "conv"](signals_of(0), torch.zeros(3, 0, dtype=torch.int64))
 
 
 @given(subsets_of_leads())

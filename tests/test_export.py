@@ -40,7 +40,7 @@ def run(path, signals_mv: torch.Tensor) -> np.ndarray:
 @pytest.mark.parametrize("suffix", FORMATS)
 @pytest.mark.parametrize(
     ("kind", "backbone"),
-    [("lead-attention", "resnet"), ("dap", "conv-transformer"), ("lead-max", "resnet"), ("zero-pad", "resnet")],
+    [("lead-attention", "conv"), ("dap", "conv-transformer"), ("lead-max", "conv"), ("zero-pad", "conv")],
 )
 def test_the_file_computes_what_the_encoder_does_for_any_number_of_recordings(tmp_path, suffix, kind, backbone):
     encoder, path = experienced(kind=kind, backbone=backbone), tmp_path / f"encoder{suffix}"

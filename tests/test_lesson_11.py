@@ -122,7 +122,7 @@ def test_check_worth(worth, said):
 # What the lesson computes with
 
 
-@pytest.mark.parametrize("backbone", ["resnet", "conv-transformer"])
+@pytest.mark.parametrize("backbone", ["conv", "conv-transformer"])
 def test_the_counts_are_ordered_and_are_what_fine_tuning_moves(recordings, backbone):
     clf = sd.Classifier(seeded_encoder(backbone=backbone), recordings.label_names, "any")
     counts = lesson_11.trainable_table(clf).set_index("strategy")

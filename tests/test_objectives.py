@@ -206,8 +206,8 @@ def test_the_trunk_does_not_see_a_hidden_frame(masked_game):
 
 
 def test_the_masked_objective_refuses_a_trunk_that_cannot_look_around_a_gap():
-    with pytest.raises(ValueError, match=r"conv-transformer.*resnet"):
-        MaskedFrames(seeded_encoder(backbone="resnet"))
+    with pytest.raises(ValueError, match=r"'conv-transformer'.*'conv'"):
+        MaskedFrames(seeded_encoder(backbone="conv"))
 
 
 @few_examples

@@ -23,7 +23,7 @@ from selfdana_lite.objectives import hide_spans
 from selfdana_lite.pretraining import PretrainConfig, draw_views, pretrain
 from selfdana_lite.train import main
 
-OBJECTIVES = [("nt-xent", "resnet"), ("vicreg", "resnet"), ("masked", "conv-transformer")]
+OBJECTIVES = [("nt-xent", "conv"), ("vicreg", "conv"), ("masked", "conv-transformer")]
 
 
 @pytest.fixture(scope="module")
@@ -275,8 +275,8 @@ def test_a_checkpoint_of_an_encoder_that_pools_otherwise_is_refused(recordings, 
         quietly(seeded_encoder(kind="dap", op="mean"), recordings, config(epochs=1), checkpoint=tmp_path / "run")
 
 
-def test_the_masked_objective_refuses_a_resnet_before_anything_happens(recordings, tmp_path):
-    with pytest.raises(ValueError, match=r"needs the backbone 'conv-transformer'.*'resnet'"):
+def test_the_masked_objective_refuses_a_convolutional_trunk_before_anything_happens(recordings, tmp_path):
+    with pytest.raises(ValueError, match=r"needs the backbone 'conv-transformer'.*'conv'"):
         quietly(seeded_encoder(), recordings, config(objective="masked"), checkpoint=tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 

@@ -13,11 +13,11 @@ from torch import nn
 
 import selfdana_lite as sd
 from selfdana_lite import shared_leads
-from selfdana_lite.backbones import AlongTime, ResidualBlock, residual_trunk
+from selfdana_lite.backbones import AlongTime, one_layer_trunk, residual_trunk
 from selfdana_lite.folded import folded
 from selfdana_lite.partial_sums import partial_maxima, partial_sums, weighted_partial_sums
 from selfdana_lite.scores import auroc, auroc_of_each
-from selfdana_lite.shared_block import block_of_subsets, can_share_block
+from selfdana_lite.shared_layer import can_share_layer, layer_of_subsets
 from selfdana_lite.shared_leads import can_share, predict_subsets
 
 LABELS = ("NORM", "MI", "STTC", "CD", "HYP")
@@ -81,7 +81,7 @@ def made_up(leads, worth) -> pd.DataFrame:
 # Exact
 
 
-@pytest.mark.parametrize("many", [0, shared_leads.MANY], ids=["sharing the block", "sharing the stem"])
+@pytest.mark.parametrize("many", [0, shared_leads.MANY], ids=["sharing the layer", "sharing the stem"])
 @pytest.mark.parametrize(("kind", "options"), ENCODERS)
 def test_every_encoder_of_the_kit_gives_what_evaluate_gives(recordings, monkeypatch, kind, options, many):
     monkeypatch.setattr(shared_leads, "MANY", many)
@@ -202,7 +202,7 @@ def test_weighted_partial_sums_are_sums_over_the_leads_of_each_mask(k, places, n
         assert found.numpy() == pytest.approx((own[..., None] * inside).sum(1).numpy(), abs=1e-5)
 
 
-@pytest.mark.parametrize("many", [0, shared_leads.MANY], ids=["sharing the block", "sharing the stem"])
+@pytest.mark.parametrize("many", [0, shared_leads.MANY], ids=["sharing the layer", "sharing the stem"])
 def test_one_lead_that_outshouts_the_others_does_not_spoil_subsets_without_it(recordings, monkeypatch, many):
     """Scores 60 apart: a softmax over all leads would leave nothing of the quiet ones."""
     monkeypatch.setattr(shared_leads, "MANY", many)
@@ -218,11 +218,11 @@ def test_one_lead_that_outshouts_the_others_does_not_spoil_subsets_without_it(re
 
 
 @given(st.integers(1, 3), st.integers(2, 9), st.integers(1, 5))
-def test_a_block_of_weighted_leads_is_the_block_of_their_weighted_sum(records, frames, k):
+def test_a_layer_of_weighted_leads_is_the_layer_of_their_weighted_mean(records, frames, k):
     generator = torch.Generator().manual_seed(frames)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(k)
-        trunk = residual_trunk(6, [5], kernel=3)
+        trunk = one_layer_trunk(6, 5, kernel=3)
         trunk(torch.randn(16, 6, 20) + 1)  # a step of batch norm
         for norm in (module for module in trunk.modules() if isinstance(module, nn.BatchNorm2d)):
             nn.init.normal_(norm.bias)
@@ -234,16 +234,21 @@ def test_a_block_of_weighted_leads_is_the_block_of_their_weighted_sum(records, f
     with torch.no_grad():
         mean = torch.einsum("sk,krt,rckt->srct", there, raw, maps) / torch.einsum("sk,krt->srt", there, raw)[:, :, None]
         wanted = trunk(mean.flatten(0, 1))  # [subsets * R, 5, frames / 2]
-        found = block_of_subsets(trunk[0], maps, raw)(masks)
+        found = layer_of_subsets(trunk[0], maps, raw)(masks)
     assert found.numpy() == pytest.approx(wanted.numpy(), abs=1e-5)
 
 
-def test_only_the_block_whose_first_layer_is_known_is_taken_apart():
-    assert can_share_block(residual_trunk(6, [5], kernel=3))
-    assert not can_share_block(residual_trunk(6, [5, 5], kernel=3)), "a second block would be left out"
-    assert not can_share_block(residual_trunk(6, [5], kernel=5))
-    assert not can_share_block(AlongTime(ResidualBlock(6, 6, kernel=3, stride=1)))
-    assert not can_share_block(nn.Sequential(*residual_trunk(6, [5], kernel=3)))
+def test_only_the_layer_that_is_known_is_taken_apart():
+    trunk = one_layer_trunk(6, 5, kernel=3)
+    assert can_share_layer(trunk)
+    assert can_share_layer(folded(trunk))
+    assert not can_share_layer(AlongTime(*trunk, *one_layer_trunk(5, 5, kernel=3))), "a second layer would be left out"
+    assert not can_share_layer(AlongTime(*trunk[:2])), "a ReLU would be put in"
+    assert not can_share_layer(one_layer_trunk(6, 5, kernel=5))
+    assert not can_share_layer(AlongTime(nn.Conv2d(6, 5, (1, 3), padding=(0, 1)), nn.ReLU())), "stride 1"
+    assert not can_share_layer(AlongTime(nn.Conv2d(6, 5, (1, 3), (1, 2)), nn.ReLU())), "no padding"
+    assert not can_share_layer(residual_trunk(6, [5], kernel=3))
+    assert not can_share_layer(nn.Sequential(*trunk))
 
 
 def test_a_folded_network_is_the_same_network():

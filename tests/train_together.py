@@ -27,7 +27,7 @@ CASES = {
 
 def pretrained(read: list | None = None, **settings) -> tuple[dict, dict]:
     """The history and the weights of a short training; read takes the numbers of recordings that were read at once."""
-    backbone = "conv-transformer" if settings.get("objective") == "masked" else "resnet"
+    backbone = "conv-transformer" if settings.get("objective") == "masked" else "conv"
     # The first process's weights count; a seed of its own for each shows that.
     encoder = seeded_encoder(seed=0 if processes() == 1 else distributed.get_rank(), backbone=backbone)
     train, watched = small_dataset([1, 2], RECORDINGS), small_dataset([9], 21)

@@ -1,7 +1,7 @@
 """Every subset of twelve leads is a subset of the first six and one of the last six: 4,096 = 64 x 64.
 
 So 64 + 64 sums are made, and the sum over any subset is one of the first plus one of the last. Picking rows of a table and
-adding them is what PyTorch's embedding_bag does in one call: here a subset is a bag.
+adding them is what PyTorch's embedding_bag does in one call: here a subset is a bag, or a subset at one place.
 """
 
 from collections.abc import Callable
@@ -24,17 +24,19 @@ def partial_maxima(terms: Tensor) -> Callable[[Tensor], Tensor]:
 
 
 def weighted_partial_sums(terms: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
-    """A function from masks int64 [S] and weights [S, places, n], a subset's own, to weighted sums [S, places, C].
+    """A function from masks int64 [S] and weights [S, places, taps], other ones for each subset, to sums [S, places, C].
 
-    terms: [k, places, n, C]. At each place, the n sums over a subset's leads are weighted and added.
+    terms: [k, places, taps, C]. At each place, the sums of a subset's leads at each tap are weighted and added.
     """
-    table = _halves(terms, torch.add, 0.0)  # [at most 128, places, n, C]
-    places, n = terms.shape[1:3]
-    within = torch.arange(places * n, device=terms.device).view(places, n).repeat(1, 2)  # for either half: [places, 2 n]
+    table = _halves(terms, torch.add, 0.0)  # [at most 128, places, taps, C]
+    places, taps = terms.shape[1:3]
+    within = (
+        torch.arange(places * taps, device=terms.device).view(places, taps).repeat(1, 2)
+    )  # for either half: [places, 2 taps]
 
     def sums(masks: Tensor, weights: Tensor) -> Tensor:
-        first_rows = (places * n * _pairs(masks, len(terms))).repeat_interleave(n, dim=1)  # [S, 2 n]
-        rows, twice = first_rows[:, None] + within, torch.cat([weights, weights], dim=2)  # [S, places, 2 n]
+        first_rows = (places * taps * _pairs(masks, len(terms))).repeat_interleave(taps, dim=1)  # [S, 2 taps]
+        rows, twice = first_rows[:, None] + within, torch.cat([weights, weights], dim=2)  # [S, places, 2 taps]
         bags = F.embedding_bag(rows.flatten(0, 1), table.flatten(0, 2), mode="sum", per_sample_weights=twice.flatten(0, 1))
         return bags.unflatten(0, weights.shape[:2])  # [S * places, C] -> [S, places, C]
 

@@ -4,12 +4,13 @@
 
 It is exact because of how the leads meet in each kind of encoder:
 
-    lead-attention   a softmax is a quotient, exp(score) over its sum; a mean is the same with equal scores
-    one slot         the maximum over a subset is the larger of two halves' maxima (I ... aVF and V1 ... V6), 64 of each
-    zero-pad         the first convolution is linear, so it is a sum of what it makes of each lead, and of two halves' sums
-    more slots       which neighbours "dap" merges depends on the whole subset: only the stem is shared
+    lead-attention       a softmax is a quotient, exp(score) over its sum; so is a mean ("dap" with one), with equal scores
+    one slot, maximum    the maximum over a subset is the larger of two halves' maxima (I ... aVF and V1 ... V6), 64 of each
+    zero-pad             the first convolution is linear, so it is a sum of what it makes of each lead, and of two halves' sums
+    dap, several slots   which neighbours it merges depends on the whole subset: only the stem is shared
 
-The trunk must see every subset, so it is most of the work: shared_layer.py shares its first layer, folded.py spares its norms.
+Whatever comes after must see every subset, so it is most of the work; folded.py spares its batch norms. Where it is the
+default's single convolution after attention with one slot, shared_trunk.py shares it, too.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,10 +30,10 @@ from selfdana_lite.folded import folded
 from selfdana_lite.freed_memory import freed_memory_kept
 from selfdana_lite.leads import lead_ids
 from selfdana_lite.partial_sums import partial_maxima, partial_sums
-from selfdana_lite.shared_layer import can_share_layer, layer_of_subsets
+from selfdana_lite.shared_trunk import can_share_trunk, trunk_of_subsets
 
-MANY = 128  # above so many subsets, it pays to share the trunk's first layer: 2 x 64 sums come before the first answer
-CPU_BATCH = 512  # subsets at once: fewer wait for Python, more no longer fit a core's cache
+MANY = 128  # subsets from which sharing the trunk pays: 2 x 64 sums must be made before the first answer
+CPU_BATCH = 512  # subsets times recordings at once: fewer wait for Python, more no longer fit a core's cache
 GPU_BATCH = 8192
 WIDEST_SCORES = 160.0  # exp(80) and exp(-80) are still ordinary float32 numbers
 
@@ -82,7 +83,7 @@ def _subset_maps(
 ) -> Callable[[Tensor], Tensor]:
     """A function from masks int64 [subsets] to what the trunk makes of these subsets, [subsets * R, C', frames].
 
-    many: whether enough subsets will be asked about that the trunk's first layer is worth sharing.
+    many: whether enough subsets will be asked about that the trunk is worth sharing.
     """
     if isinstance(join, MixedLeads):
         return _through(network, partial_sums(_zero_pad_terms(join, signals_mv, ids)))
@@ -90,7 +91,8 @@ def _subset_maps(
     if isinstance(join.pooling, LeadAttentionPooling):
         return _weighted_maps(network, join.pooling.scores(maps, ids), maps, many)
     if join.pooling.slots > 1:
-        return _through(network, lambda masks: torch.stack([_slot_frames(join, maps, mask) for mask in masks]))
+        in_order = ids[0].argsort().tolist()  # neighbours are those in the order of LEADS
+        return _through(network, lambda masks: torch.stack([_slot_frames(join, maps, mask, in_order) for mask in masks]))
     if join.pooling.op == "mean":
         return _weighted_maps(network, torch.zeros_like(maps[:, :1]), maps, many)
     return _through(network, partial_maxima(maps.permute(2, 0, 3, 1)))
@@ -110,8 +112,8 @@ def _weighted_maps(network: nn.Sequential, scores: Tensor, maps: Tensor, many: b
             f"(at most {WIDEST_SCORES:.0f}); score each subset with evaluate, or train this encoder anew."
         )
     raw = (scores - (high + low) / 2).exp().transpose(2, 3).contiguous()  # [R, slots, T, k]
-    if many and raw.shape[1] == 1 and can_share_layer(network[-1]):  # with one slot, what is before the trunk does nothing
-        return layer_of_subsets(network[-1][0], maps, raw[:, 0].permute(2, 0, 1))
+    if many and raw.shape[1] == 1 and can_share_trunk(network[-1]):  # with one slot, what is before the trunk does nothing
+        return trunk_of_subsets(network[-1][0], maps, raw[:, 0].permute(2, 0, 1))
     bits = torch.arange(maps.shape[2], device=maps.device)
 
     def weights(masks: Tensor) -> Tensor:  # [subsets, R, slots, T, k]
@@ -123,14 +125,14 @@ def _weighted_maps(network: nn.Sequential, scores: Tensor, maps: Tensor, many: b
     return _through(network, lambda masks: torch.einsum("nrstk,rtkc->nrtcs", weights(masks), by_frame).flatten(3))
 
 
-def _slot_frames(join: PerLead, maps: Tensor, mask: Tensor) -> Tensor:
-    """maps [R, C, k, T], in the order of LEADS -> [R, T, C * slots] of one subset."""
-    inside = [lead for lead in range(maps.shape[2]) if mask >> lead & 1]
+def _slot_frames(join: PerLead, maps: Tensor, mask: Tensor, in_order: Sequence[int]) -> Tensor:
+    """maps [R, C, k, T] -> [R, T, C * slots] of one subset. in_order: positions of the k leads, sorted by LEADS."""
+    inside = [lead for lead in in_order if mask >> lead & 1]
     return join.pooling(maps[:, :, inside]).flatten(1, 2).transpose(1, 2)
 
 
 def _zero_pad_terms(join: MixedLeads, signals_mv: Tensor, ids: Tensor) -> Tensor:
-    """What the mixing convolution makes of each lead alone, [k, R, T / 2, C]."""
-    kernels = join.mix.weight.squeeze(2).transpose(0, 1)[ids[0]].flatten(0, 1)[:, None]  # [k * C, 1, 15]
+    """What the mixing convolution, of stride s, makes of each lead alone, [k, R, T / s, C]."""
+    kernels = join.mix.weight.squeeze(2).transpose(0, 1)[ids[0]].flatten(0, 1)[:, None]  # [k * C, 1, taps]
     alone = F.conv1d(signals_mv, kernels, stride=join.mix.stride[1], padding=join.mix.padding[1], groups=ids.shape[1])
-    return alone.unflatten(1, (ids.shape[1], -1)).permute(1, 0, 3, 2)  # [R, k * C, T / 2] -> [k, R, T / 2, C]
+    return alone.unflatten(1, (ids.shape[1], -1)).permute(1, 0, 3, 2)  # [R, k * C, T / s] -> [k, R, T / s, C]

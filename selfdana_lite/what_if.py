@@ -141,7 +141,8 @@ def confirm_choice(choosing: pd.DataFrame, confirming: pd.DataFrame, score: str 
     choosing, confirming: tables of what_if, from recordings of different patients (split_patients, or two folds).
     A row a size: n_leads, lead_set, chosen_score (too good, because it was the highest of many), confirmed_score, best_there
     (the highest of that size on the other patients, too good again) and rank (1: it is the best there too). Some patients are
-    harder than others, so what luck adds is best_there less confirmed_score, of the same patients.
+    harder than others: how far the choice flattered is chosen_score less confirmed_score, less the same with all leads, where
+    nothing is chosen. best_there less confirmed_score, of the same patients, is the most that choosing there could have gained.
     """
     best, best_there = extremes(choosing, score), extremes(confirming, score).set_index("n_leads")["best_score"]
     ranks = confirming.groupby("n_leads")[score].rank(ascending=False, method="min").astype(int)

@@ -17,8 +17,8 @@ from selfdana_lite.backbones import AlongTime, one_layer_trunk, residual_trunk
 from selfdana_lite.folded import folded
 from selfdana_lite.partial_sums import partial_maxima, partial_sums, weighted_partial_sums
 from selfdana_lite.scores import auroc, auroc_of_each
-from selfdana_lite.shared_layer import can_share_layer, layer_of_subsets
 from selfdana_lite.shared_leads import can_share, predict_subsets
+from selfdana_lite.shared_trunk import can_share_trunk, trunk_of_subsets
 
 LABELS = ("NORM", "MI", "STTC", "CD", "HYP")
 ENCODERS = [
@@ -81,7 +81,7 @@ def made_up(leads, worth) -> pd.DataFrame:
 # Exact
 
 
-@pytest.mark.parametrize("many", [0, shared_leads.MANY], ids=["sharing the layer", "sharing the stem"])
+@pytest.mark.parametrize("many", [0, shared_leads.MANY], ids=["sharing the trunk", "sharing the stem"])
 @pytest.mark.parametrize(("kind", "options"), ENCODERS)
 def test_every_encoder_of_the_kit_gives_what_evaluate_gives(recordings, monkeypatch, kind, options, many):
     monkeypatch.setattr(shared_leads, "MANY", many)
@@ -96,6 +96,14 @@ def test_every_encoder_of_the_kit_gives_what_evaluate_gives(recordings, monkeypa
         names = [sd.LEADS.index(name) for name in row.lead_set.split(", ")]
         shared = predict_subsets(clf, recordings, sd.LEADS, np.array([sum(1 << i for i in names)]))[0]
         assert shared == pytest.approx(clf.predict_proba(recordings, row.lead_set), abs=2e-6)
+
+
+@pytest.mark.parametrize(("kind", "options"), ENCODERS)
+def test_leads_may_be_asked_for_in_any_order(recordings, kind, options):
+    clf, leads = classifier(seeded_encoder(kind=kind, **options)), ("V2", "II", "V6", "I")
+    found = predict_subsets(clf, recordings, leads, np.array([0b1111, 0b1011]))
+    for shared, names in zip(found, (leads, ("V2", "II", "I")), strict=True):
+        assert shared == pytest.approx(clf.predict_proba(recordings, names), abs=2e-6)
 
 
 def test_all_subsets_in_the_order_of_size_each_as_evaluate_scores_it(clf, four, table):
@@ -202,7 +210,7 @@ def test_weighted_partial_sums_are_sums_over_the_leads_of_each_mask(k, places, n
         assert found.numpy() == pytest.approx((own[..., None] * inside).sum(1).numpy(), abs=1e-5)
 
 
-@pytest.mark.parametrize("many", [0, shared_leads.MANY], ids=["sharing the layer", "sharing the stem"])
+@pytest.mark.parametrize("many", [0, shared_leads.MANY], ids=["sharing the trunk", "sharing the stem"])
 def test_one_lead_that_outshouts_the_others_does_not_spoil_subsets_without_it(recordings, monkeypatch, many):
     """Scores 60 apart: a softmax over all leads would leave nothing of the quiet ones."""
     monkeypatch.setattr(shared_leads, "MANY", many)
@@ -218,7 +226,7 @@ def test_one_lead_that_outshouts_the_others_does_not_spoil_subsets_without_it(re
 
 
 @given(st.integers(1, 3), st.integers(2, 9), st.integers(1, 5))
-def test_a_layer_of_weighted_leads_is_the_layer_of_their_weighted_mean(records, frames, k):
+def test_a_trunk_of_weighted_leads_is_the_trunk_of_their_weighted_mean(records, frames, k):
     generator = torch.Generator().manual_seed(frames)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(k)
@@ -234,21 +242,22 @@ def test_a_layer_of_weighted_leads_is_the_layer_of_their_weighted_mean(records, 
     with torch.no_grad():
         mean = torch.einsum("sk,krt,rckt->srct", there, raw, maps) / torch.einsum("sk,krt->srt", there, raw)[:, :, None]
         wanted = trunk(mean.flatten(0, 1))  # [subsets * R, 5, frames / 2]
-        found = layer_of_subsets(trunk[0], maps, raw)(masks)
+        found = trunk_of_subsets(trunk[0], maps, raw)(masks)
     assert found.numpy() == pytest.approx(wanted.numpy(), abs=1e-5)
 
 
-def test_only_the_layer_that_is_known_is_taken_apart():
+def test_only_the_trunk_that_is_known_is_taken_apart():
     trunk = one_layer_trunk(6, 5, kernel=3)
-    assert can_share_layer(trunk)
-    assert can_share_layer(folded(trunk))
-    assert not can_share_layer(AlongTime(*trunk, *one_layer_trunk(5, 5, kernel=3))), "a second layer would be left out"
-    assert not can_share_layer(AlongTime(*trunk[:2])), "a ReLU would be put in"
-    assert not can_share_layer(one_layer_trunk(6, 5, kernel=5))
-    assert not can_share_layer(AlongTime(nn.Conv2d(6, 5, (1, 3), padding=(0, 1)), nn.ReLU())), "stride 1"
-    assert not can_share_layer(AlongTime(nn.Conv2d(6, 5, (1, 3), (1, 2)), nn.ReLU())), "no padding"
-    assert not can_share_layer(residual_trunk(6, [5], kernel=3))
-    assert not can_share_layer(nn.Sequential(*trunk))
+    assert can_share_trunk(folded(trunk))
+    assert not can_share_trunk(trunk), "batch norm would be left out"
+    trunk = folded(trunk)
+    assert not can_share_trunk(AlongTime(*trunk, *trunk)), "a second layer would be left out"
+    assert not can_share_trunk(AlongTime(trunk[0])), "a ReLU would be put in"
+    assert not can_share_trunk(folded(one_layer_trunk(6, 5, kernel=5)))
+    assert not can_share_trunk(AlongTime(nn.Conv2d(6, 5, (1, 3), padding=(0, 1)), nn.ReLU())), "stride 1"
+    assert not can_share_trunk(AlongTime(nn.Conv2d(6, 5, (1, 3), (1, 2)), nn.ReLU())), "no padding"
+    assert not can_share_trunk(folded(residual_trunk(6, [5], kernel=3)))
+    assert not can_share_trunk(nn.Sequential(*trunk))
 
 
 def test_a_folded_network_is_the_same_network():

@@ -267,12 +267,18 @@ def test_the_lab_is_one_choice_in_three_tabs(clf, recordings, table):
     assert "Recording 4" in lab.ecg.figure["layout"]["title"]["text"]
     lab.tabs.selected_index = 2
     assert "Chosen: I, II, " in lab.lattice.text
-    lab.lattice.clicked = {"click": 1, "curve": 1, "point": 0}  # a line: nothing is chosen
+    lab.lattice.clicked = {"click": 1, "curve": 5, "point": 0}  # the star of what is chosen already
     assert lab.picker.leads == ("I", "II")
     point = list(table["lead_set"]).index("II, V2")
     lab.lattice.clicked = {"click": 2, "curve": 0, "point": point}
     assert lab.picker.leads == lab.panel.leads == ("II", "V2")
     assert "Chosen: II, V2, " in lab.lattice.text
+    for click, curve in enumerate(
+        range(5), 3
+    ):  # every other mark says its lead set when hovered over, and is that when clicked
+        last = len(lab.lattice.figure["data"][curve]["y"]) - 1
+        lab.lattice.clicked = {"click": click, "curve": curve, "point": last}
+        assert lab.lattice.figure["data"][curve]["hovertext"][last].startswith(f"{', '.join(lab.picker.leads)}<br>")
     lab.picker.leads = "V5, V6"  # not in this table
     assert "Chosen" not in lab.lattice.text
     assert "With V5, V6" in lab.static_html()

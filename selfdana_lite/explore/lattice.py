@@ -48,6 +48,13 @@ def lattice_figure(
     )
 
 
+def lead_set_at(table: pd.DataFrame, curve: int, point: int, score: str = "macro_auroc") -> str | None:
+    """The lead set of a point of lattice_figure that was clicked; None for the chosen one, which is chosen already."""
+    ends, front = extremes(table, score), pareto_front(table, score)
+    by_curve = table["lead_set"], ends["worst"], ends["best"], front["lead_set"], _presets(table)["lead_set"]
+    return by_curve[curve].iloc[point] if curve < len(by_curve) else None
+
+
 def describe_lattice(table: pd.DataFrame, chosen: str | Iterable[str] | None = None, score: str = "macro_auroc") -> str:
     """The points and lines in words, with a warning that the best of many looks better than it is."""
     front, presets = pareto_front(table, score), _presets(table)

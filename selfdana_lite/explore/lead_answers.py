@@ -1,7 +1,7 @@
 """What a classifier says of some recordings with any of their leads, soon enough for a control: the work on each lead is kept.
 
 Of the encoders that treat leads one by one, most of the work does not depend on which other leads there are
-(shared_leads.py). It is done once and kept, 190 kB a recording of ten seconds; then a lead set costs the rest of the network.
+(shared_leads.py). It is done once and kept, 145 kB a recording of ten seconds; then a lead set costs the rest of the network.
 """
 
 import copy
@@ -25,7 +25,7 @@ from selfdana_lite.what_if import extremes, next_lead, what_if
 
 COUNTED = 8  # recordings in the training step that is counted
 BATCH = 64
-MOST_RECORDINGS = 3000  # 0.6 GB of kept work, and as many as a map shows
+MOST_RECORDINGS = 3000  # 0.4 GB of kept work, and as many as a map shows
 
 
 class LeadAnswers:

@@ -58,7 +58,7 @@ class LeadPicker(Explorer):
         grid = ipywidgets.GridBox(list(self.buttons.values()), layout={"grid_template_columns": "repeat(6, 74px)"})
         groups = named(ipywidgets.HBox([self.presets]), "Usual lead sets"), named(grid, "Single leads")
         controls = ipywidgets.VBox([*groups, self.notice, self.error], layout={"width": "460px"})
-        self.children = [ipywidgets.HBox([self.torso, controls])]
+        self.children = [ipywidgets.HBox([self.torso, controls], layout={"flex_flow": "row wrap"})]
         self.observe(self._show, "leads")
         self.leads = self.among if leads is None else leads
         for lead, button in self.buttons.items():

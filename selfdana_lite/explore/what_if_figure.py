@@ -38,7 +38,7 @@ def draw(asked: WhatIf, answers: LeadAnswers) -> go.Figure:
         _title(LEFT[0], 1, "AUROC with 95 % interval; the numbers: chosen leads"),
         _title(LEFT[0], 0.16, f"Cost of fine-tuning, counted, % of {len(answers.leads)} leads"),
         _title(RIGHT[0], 1, f"Recording {asked.row}, outline: all leads, filled: chosen"),
-        _title(RIGHT[0], 0.4, "Macro AUROC gained by one more lead"),
+        _title(RIGHT[0], 0.4, "Macro AUROC gained by one more lead, in the table"),
     ]
     return go.Figure([*traces, _next_trace(asked, answers)], layout)
 
@@ -59,7 +59,8 @@ def _score_axes(asked: WhatIf, answers: LeadAnswers) -> dict:
     scores = answers.scores(asked.leads)
     values = {"macro": scores.macro_auroc} | scores.per_class
     ticks = {"tickvals": [*range(len(values))], "ticktext": [f"{name} <b>{value:.2f}</b>" for name, value in values.items()]}
-    lowest = min(low for leads in (answers.leads, asked.leads) for low in _intervals(answers.scores(leads))[:, 0])
+    shown = [answers.scores(leads) for leads in (answers.leads, answers.best(len(asked.leads)), asked.leads) if leads]
+    lowest = min(_intervals(scores)[:, 0].min() for scores in shown)
     return {
         "xaxis": _axis(domain=LEFT, range=[min(CHANCE, lowest) - 0.02, 1.01], gridcolor=GRID),
         "yaxis": _axis(domain=[0.44, 0.95], range=[len(values) - 0.5, -0.5], showgrid=False) | ticks,

@@ -10,7 +10,7 @@ from selfdana_lite.dataset import EcgDataset
 from selfdana_lite.downstream import Classifier
 from selfdana_lite.explore.ecg_paper import describe_ecg, ecg_figure
 from selfdana_lite.explore.explorer import Explorer
-from selfdana_lite.explore.lattice import describe_lattice, lattice_figure
+from selfdana_lite.explore.lattice import describe_lattice, lattice_figure, lead_set_at
 from selfdana_lite.explore.lead_answers import LeadAnswers
 from selfdana_lite.explore.lead_picker import LeadPicker
 from selfdana_lite.explore.live_figure import LiveFigure
@@ -19,7 +19,6 @@ from selfdana_lite.explore.what_if_panel import WhatIfPanel
 from selfdana_lite.leads import LeadError
 
 TABS = ("Scores and cost", "Its ECG", "All lead sets")
-CLOUD_TRACE = 0  # of lattice_figure: the points, in the order of the table
 
 
 class WhatIfLab(Explorer):
@@ -50,8 +49,8 @@ class WhatIfLab(Explorer):
 
     def _point_chosen(self, change: dict) -> None:
         with self.errors_shown():
-            if change["new"].get("curve") == CLOUD_TRACE:
-                self.picker.leads = self.answers.table["lead_set"].iloc[change["new"]["point"]]
+            if change["new"] and (leads := lead_set_at(self.answers.table, change["new"]["curve"], change["new"]["point"])):
+                self.picker.leads = leads
 
     def _ecg(self) -> tuple:
         asked, dataset = WhatIf(self.panel.leads, self.panel.recording.value), self.answers.dataset

@@ -27,7 +27,8 @@ from selfdana_lite.loop import TrainConfig
 from selfdana_lite.markdown import markdown_table
 
 FEW, DRAWS = 0.1, 3  # a share of the patients keep their labels, in so many draws
-# Chosen across folds 1 to 8. TUNED: of rates up to 8e-3 and up to 60 epochs, none did better by more than 0.002.
+# Chosen across folds 1 to 8, when the trunk was still a residual block.
+# TUNED: of rates up to 8e-3 and up to 60 epochs, none did better by more than 0.002.
 TUNED = FineTuneConfig()
 # For one lead set, as a teacher's twelve leads: of 1e-3 to 4e-3, best with all labels at 4e-3, with few at 1e-3.
 ONE_SET = FineTuneConfig(learning_rate=2e-3)

@@ -33,7 +33,7 @@ def what_if(
     The scores are those of evaluate, to float32's rounding, and so are the errors; evaluate adds an interval to one of them.
 
     With this kit's encoders each lead goes through the stem once, not once a subset (shared_leads.py): all subsets of
-    330 recordings take about six seconds on two cores. Any other encoder is asked about one subset after the other. Memory: 4
+    330 recordings take about three seconds on two cores. Any other encoder is asked about one subset after the other. Memory: 4
     bytes for each subset, recording and class.
     """
     wanted = _wanted(dataset, lead_sets)

@@ -73,7 +73,7 @@ def test_the_embedding_map(open_map, place):
         figure.locator(".legend").get_by_text(entry).wait_for()
         screen.screenshot(colouring.replace(" ", "-"))
     choose(screen, "Distance", "cosine")
-    page.get_by_text("Nearest by cosine distance in all 128 numbers").wait_for()
+    page.get_by_text("Nearest by cosine distance in all 192 numbers").wait_for()
     lines = figure.locator(".scatterlayer .trace").count()
     page.get_by_label("Drift lines").uncheck()
     page.wait_for_function(f"document.querySelectorAll('.scatterlayer')[0].children.length == {lines - 1}")

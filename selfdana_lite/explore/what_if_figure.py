@@ -29,6 +29,7 @@ class WhatIf:
 
 def draw(asked: WhatIf, answers: LeadAnswers) -> go.Figure:
     """Four parts: the scores, and the cost beneath them; one recording's probabilities, and the gain of each next lead."""
+    next_lead = "No lead is left to add" if asked.leads == answers.leads else "AUROC one more lead gains, in the table"
     traces = [*_score_traces(asked, answers), _cost_trace(asked, answers), *_patient_traces(asked, answers)]
     layout = _score_axes(asked, answers) | _other_axes(asked, answers)
     layout |= {"width": 910, "height": 480, "margin": {"l": 92, "r": 8, "t": 6, "b": 26}, "plot_bgcolor": "white"}
@@ -38,7 +39,7 @@ def draw(asked: WhatIf, answers: LeadAnswers) -> go.Figure:
         _title(LEFT[0], 1, "AUROC with 95 % interval; the numbers: chosen leads"),
         _title(LEFT[0], 0.16, f"Cost of fine-tuning, counted, % of {len(answers.leads)} leads"),
         _title(RIGHT[0], 1, f"Recording {asked.row}, outline: all leads, filled: chosen"),
-        _title(RIGHT[0], 0.4, "Macro AUROC gained by one more lead, in the table"),
+        _title(RIGHT[0], 0.4, next_lead),
     ]
     return go.Figure([*traces, _next_trace(asked, answers)], layout)
 

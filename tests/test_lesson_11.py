@@ -220,7 +220,8 @@ def test_the_head_alone_trains_fewest_and_full_everything(results):
     counts = results[results["section"] == "strategies"].groupby("contender")["parameters"].first()
     assert counts.idxmin() == "linear"
     assert counts["full"] == counts["from scratch"] == counts.max()
-    assert max(counts["bitfit"], counts["layernorm"]) < 0.05 * counts["full"], "about a hundredth"
+    of_encoder = counts - counts["linear"]  # all strategies train the head
+    assert max(of_encoder["bitfit"], of_encoder["layernorm"]) < 0.02 * of_encoder["full"], "about a hundredth"
     assert counts["layernorm"] < counts["partial"] < counts["full"]
 
 

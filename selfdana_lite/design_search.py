@@ -47,7 +47,7 @@ class Design:
     strides: tuple[int, ...] = (4, 4)
     trunk_widths: tuple[int, ...] = (96,)
     trunk_kernel: int = 3
-    trunk_stride: int = 2  # of the first layer; the others have none
+    trunk_stride: int = 2  # of the first layer; the others have 1
     blocks: bool = False  # residual blocks, of two convolutions each, for layers of one
     norms: str = "last"  # batch norm after the stem's "last" convolution, or after "all"
 

@@ -32,7 +32,7 @@ from selfdana_lite.leads import lead_ids
 from selfdana_lite.partial_sums import partial_maxima, partial_sums
 from selfdana_lite.shared_trunk import can_share_trunk, trunk_of_subsets
 
-MANY = 128  # subsets from which sharing the trunk pays: 2 x 64 sums must be made before the first answer
+MANY = 256  # subsets from which sharing the trunk pays: 2 x 64 sums must be made before the first answer
 CPU_BATCH = 512  # subsets times recordings at once: fewer wait for Python, more no longer fit a core's cache
 GPU_BATCH = 8192
 WIDEST_SCORES = 160.0  # exp(80) and exp(-80) are still ordinary float32 numbers

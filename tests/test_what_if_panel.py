@@ -273,9 +273,7 @@ def test_the_lab_is_one_choice_in_three_tabs(clf, recordings, table):
     lab.lattice.clicked = {"click": 2, "curve": 0, "point": point}
     assert lab.picker.leads == lab.panel.leads == ("II", "V2")
     assert "Chosen: II, V2, " in lab.lattice.text
-    for click, curve in enumerate(
-        range(5), 3
-    ):  # every other mark says its lead set when hovered over, and is that when clicked
+    for click, curve in enumerate(range(5), start=3):  # a mark names its lead set to the mouse, and a click chooses that
         last = len(lab.lattice.figure["data"][curve]["y"]) - 1
         lab.lattice.clicked = {"click": click, "curve": curve, "point": last}
         assert lab.lattice.figure["data"][curve]["hovertext"][last].startswith(f"{', '.join(lab.picker.leads)}<br>")

@@ -48,9 +48,9 @@ def lattice_figure(
     )
 
 
-def lead_set_at(table: pd.DataFrame, curve: int, point: int, score: str = "macro_auroc") -> str | None:
-    """The lead set of a point of lattice_figure that was clicked; None for the chosen one, which is chosen already."""
-    ends, front = extremes(table, score), pareto_front(table, score)
+def lead_set_at(table: pd.DataFrame, curve: int, point: int) -> str | None:
+    """The lead set of a point of lattice_figure(table); None for the last trace, the lead set that is chosen already."""
+    ends, front = extremes(table), pareto_front(table)
     by_curve = table["lead_set"], ends["worst"], ends["best"], front["lead_set"], _presets(table)["lead_set"]
     return by_curve[curve].iloc[point] if curve < len(by_curve) else None
 
